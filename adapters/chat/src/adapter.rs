@@ -1,0 +1,68 @@
+//! The two traits that an adapter implements.
+//!
+//! # How to add an adapter
+//!
+//! Make a crate beside the others with the same files (`config`, `inbound`, `outbound`, `render`, `tests`), build a
+//! [`Connector`] from its settings, name it in the root package's `daemon::connectors`, and run it through the contract:
+//!
+//! - Inbound hands events over in the order in which they happened, each batch with the cursor that follows it, and
+//!   confirms to the platform only after [`Inbox::accept`] has returned `Ok`.
+//! - The same platform event always carries the same event id, so that a redelivery does nothing.
+//! - Outbound never waits out a rate limit by itself, never retries a send, and never writes without being told.
+
+use crate::{
+    Address, Capabilities, ConnectorName, EventBatch, InboundError, InboxError, MessageRef, OutboundError, OutgoingMessage,
+    SendKey, Signal,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Where a connector hands its events over. When `accept` returns `Ok`, they are on disk.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Stores the batch and its cursor in one transaction.
+    async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError>;
+
+    /// The cursor stored last for a scope.
+    async fn cursor(&self, connector: &ConnectorName, scope: &str) -> Result<Option<String>, InboxError>;
+}
+
+/// The reading half of a connector.
+#[async_trait]
+pub trait Inbound: Send {
+    /// Reads until `shutdown`, or until a person must mend something.
+    async fn run(self: Box<Self>, inbox: Arc<dyn Inbox>, shutdown: CancellationToken) -> Result<(), InboundError>;
+}
+
+/// The writing half of a connector.
+#[async_trait]
+pub trait Outbound: Send + Sync {
+    /// What the platform can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Sends a new message. `key` is the same for every attempt at the same message.
+    async fn send(&self, to: &Address, key: &SendKey, message: &OutgoingMessage) -> Result<MessageRef, OutboundError>;
+
+    /// Brings a sent message to this content.
+    async fn edit(&self, at: &Address, reference: &MessageRef, message: &OutgoingMessage) -> Result<(), OutboundError>;
+
+    /// Takes a sent message away.
+    async fn delete(&self, at: &Address, reference: &MessageRef) -> Result<(), OutboundError>;
+
+    /// Shows or ends a sign of life.
+    async fn signal(&self, at: &Address, signal: Signal) -> Result<(), OutboundError>;
+
+    /// Whether a send whose answer was lost has arrived; asked only where [`Capabilities::can_find_sends`] says so.
+    async fn find(&self, at: &Address, key: &SendKey) -> Result<Option<MessageRef>, OutboundError>;
+}
+
+/// A configured account, ready to run.
+pub struct Connector {
+    /// Its name in the config.
+    pub name: ConnectorName,
+    /// The reading half.
+    pub inbound: Box<dyn Inbound>,
+    /// The writing half.
+    pub outbound: Arc<dyn Outbound>,
+}

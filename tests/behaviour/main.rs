@@ -1,0 +1,7 @@
+//! What a person or an operator would notice, tested from the outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod config;
+mod models;
+mod tools;
