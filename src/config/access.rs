@@ -1,5 +1,7 @@
 //! `[access]`: who is served.
 
+use super::reader::Section;
+
 /// Who is served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessSettings {
@@ -17,4 +19,25 @@ pub enum AccessMode {
     Known,
     /// Anybody who can write to a connector.
     Open,
+}
+
+impl AccessSettings {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let modes = [("known", AccessMode::Known), ("open", AccessMode::Open)];
+        let mode = section.read("mode", |value| value.choice(&modes)).unwrap_or_default();
+        let budget = section.value("daily_tokens_per_user");
+        if mode == AccessMode::Open && budget.is_none() {
+            section.complain_about(
+                "daily_tokens_per_user",
+                "is missing",
+                "open access needs a budget: strangers would spend without end",
+            );
+        }
+        let daily_tokens_per_user = budget.and_then(|value| value.integer(1..=u64::from(u32::MAX)));
+        section.finish();
+        Self {
+            mode,
+            daily_tokens_per_user,
+        }
+    }
 }

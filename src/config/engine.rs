@@ -1,5 +1,8 @@
 //! `[engine]`: how turns run.
 
+use super::models::TOKENS;
+use super::reader::{Section, Value};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Enough for a task of many steps, few enough that a model going in circles ends soon.
@@ -16,6 +19,8 @@ const MAX_ATTEMPTS: u32 = 3;
 const CONCURRENT_TURNS: u32 = 8;
 /// Fits small local models beside tools and an answer.
 const HISTORY_TOKENS: u32 = 8_000;
+/// A limit of rounds: without one there is no turn, and thousands are no limit.
+pub(super) const ROUNDS: RangeInclusive<u32> = 1..=1000;
 /// Says what the bot is and nothing that a persona would want to contradict.
 const SYSTEM_PROMPT: &str =
     "You are Cortex, a helpful assistant in a chat. Answer in the language of the person, briefly and truthfully.";
@@ -53,5 +58,37 @@ impl Default for EngineSettings {
             history_tokens: HISTORY_TOKENS,
             system_prompt: SYSTEM_PROMPT.to_owned(),
         }
+    }
+}
+
+impl EngineSettings {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let default = Self::default();
+        let settings = Self {
+            max_rounds: section
+                .read("max_rounds", |value| value.integer(ROUNDS))
+                .unwrap_or(default.max_rounds),
+            turn_timeout: section.read("turn_timeout", Value::duration).unwrap_or(default.turn_timeout),
+            model_timeout: section
+                .read("model_timeout", Value::duration)
+                .unwrap_or(default.model_timeout),
+            max_gates_per_turn: section
+                .read("max_gates_per_turn", |value| value.integer(1..=1000))
+                .unwrap_or(default.max_gates_per_turn),
+            max_attempts: section
+                .read("max_attempts", |value| value.integer(1..=10))
+                .unwrap_or(default.max_attempts),
+            concurrent_turns: section
+                .read("concurrent_turns", |value| value.integer(1..=1000))
+                .unwrap_or(default.concurrent_turns),
+            history_tokens: section
+                .read("history_tokens", |value| value.integer(TOKENS))
+                .unwrap_or(default.history_tokens),
+            system_prompt: section
+                .read("system_prompt", Value::string)
+                .map_or(default.system_prompt, |text| text.trim().to_owned()),
+        };
+        section.finish();
+        settings
     }
 }

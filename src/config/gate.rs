@@ -1,5 +1,8 @@
 //! `[gate]`: how a person is asked and how they answer.
 
+use super::reader::{Section, Value};
+use super::words;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A person looks into their chats once a day.
@@ -60,4 +63,87 @@ impl Default for KeywordSettings {
             show: words(&["show"]),
         }
     }
+}
+
+impl GateSettings {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let default = Self::default();
+        let settings = Self {
+            expires_after: section
+                .read("expires_after", Value::duration)
+                .unwrap_or(default.expires_after),
+            max_pending_per_round: section
+                .read("max_pending_per_round", |value| value.integer(1..=32))
+                .unwrap_or(default.max_pending_per_round),
+            allow_always: section.read("allow_always", Value::boolean).unwrap_or(default.allow_always),
+            keywords: KeywordSettings::read(section.section("keywords")),
+        };
+        section.finish();
+        settings
+    }
+}
+
+impl KeywordSettings {
+    fn read(mut section: Section<'_>) -> Self {
+        let default = Self::default();
+        let settings = Self {
+            yes: section.read("yes", keywords).unwrap_or(default.yes),
+            session: section.read("session", keywords).unwrap_or(default.session),
+            always: section.read("always", keywords).unwrap_or(default.always),
+            no: section.read("no", keywords).unwrap_or(default.no),
+            all: section.read("all", keywords).unwrap_or(default.all),
+            show: section.read("show", keywords).unwrap_or(default.show),
+        };
+        settings.check(&section);
+        section.finish();
+        settings
+    }
+
+    fn check(&self, section: &Section<'_>) {
+        for (name, words) in [("yes", &self.yes), ("no", &self.no)] {
+            if words.is_empty() {
+                section.complain_about(name, "is empty", "without a word for it nobody could answer in text");
+            }
+        }
+        let mut meanings = BTreeMap::new();
+        for (name, words) in self.lists() {
+            for word in words {
+                if let Some(other) = meanings.insert(word, name) {
+                    let both = if other == name {
+                        "twice".to_owned()
+                    } else {
+                        format!("and so does `{other}`")
+                    };
+                    let help = "a word has one meaning; lists that are left out have their defaults";
+                    section.complain_about(name, format!("names {} {both}", words::quoted(word)), help);
+                }
+            }
+        }
+    }
+
+    fn lists(&self) -> [(&'static str, &[String]); 6] {
+        [
+            ("yes", &self.yes),
+            ("session", &self.session),
+            ("always", &self.always),
+            ("no", &self.no),
+            ("all", &self.all),
+            ("show", &self.show),
+        ]
+    }
+}
+
+fn keywords(value: &Value<'_>) -> Option<Vec<String>> {
+    Some(value.list()?.iter().filter_map(keyword).collect())
+}
+
+/// Full stops and white space around an answer are ignored, so a keyword that has them would never match.
+fn keyword(entry: &Value<'_>) -> Option<String> {
+    let word = entry.string()?;
+    if word.is_empty() || word.contains(char::is_whitespace) || word.starts_with('.') || word.ends_with('.') {
+        let help = "write a single word without full stops around it";
+        entry.complain(format!("{} is no keyword", words::quoted(word)), help);
+        return None;
+    }
+    Some(word.to_lowercase())
 }

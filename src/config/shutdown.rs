@@ -1,5 +1,6 @@
 //! `[shutdown]`: how the daemon stops.
 
+use super::reader::{Section, Value};
 use std::time::Duration;
 
 /// Well below the time after which service managers kill.
@@ -15,5 +16,13 @@ pub struct ShutdownSettings {
 impl Default for ShutdownSettings {
     fn default() -> Self {
         Self { grace: GRACE }
+    }
+}
+
+impl ShutdownSettings {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let grace = section.read("grace", Value::duration).unwrap_or(GRACE);
+        section.finish();
+        Self { grace }
     }
 }
