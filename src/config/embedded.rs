@@ -133,6 +133,8 @@ fn reason_against(working_dir: &Path, defaults: &EmbeddedDefaults) -> Option<&'s
         Some("is your home folder")
     } else if home_dir.starts_with(working_dir) {
         Some("contains your home folder")
+    } else if working_dir == data_dir {
+        Some("is the daemon's data folder")
     } else if data_dir.starts_with(working_dir) {
         Some("contains the daemon's data folder")
     } else if working_dir.starts_with(&data_dir) {

@@ -87,35 +87,31 @@ impl KeywordSettings {
     fn read(mut section: Section<'_>) -> Self {
         let default = Self::default();
         let settings = Self {
-            yes: section.read("yes", keywords).unwrap_or(default.yes),
+            yes: section.read("yes", some_keywords).unwrap_or(default.yes),
             session: section.read("session", keywords).unwrap_or(default.session),
             always: section.read("always", keywords).unwrap_or(default.always),
-            no: section.read("no", keywords).unwrap_or(default.no),
+            no: section.read("no", some_keywords).unwrap_or(default.no),
             all: section.read("all", keywords).unwrap_or(default.all),
             show: section.read("show", keywords).unwrap_or(default.show),
         };
-        settings.check(&section);
+        settings.check_meanings(&section);
         section.finish();
         settings
     }
 
-    fn check(&self, section: &Section<'_>) {
-        for (name, words) in [("yes", &self.yes), ("no", &self.no)] {
-            if words.is_empty() {
-                section.complain_about(name, "is empty", "without a word for it nobody could answer in text");
-            }
-        }
+    fn check_meanings(&self, section: &Section<'_>) {
         let mut meanings = BTreeMap::new();
         for (name, words) in self.lists() {
             for word in words {
-                if let Some(other) = meanings.insert(word, name) {
-                    let both = if other == name {
-                        "twice".to_owned()
-                    } else {
-                        format!("and so does `{other}`")
-                    };
+                let Some(other) = meanings.insert(word, name) else { continue };
+                // One of the two may be a list of defaults; the other is the one that the operator wrote.
+                let (place, other) = if section.has(name) { (name, other) } else { (other, name) };
+                let word = words::quoted(word);
+                if place == other {
+                    section.complain_about(place, format!("names {word} twice"), "name it once");
+                } else {
                     let help = "a word has one meaning; lists that are left out have their defaults";
-                    section.complain_about(name, format!("names {} {both}", words::quoted(word)), help);
+                    section.complain_about(place, format!("names {word}, as `{other}` does"), help);
                 }
             }
         }
@@ -131,6 +127,15 @@ impl KeywordSettings {
             ("show", &self.show),
         ]
     }
+}
+
+/// For what nobody could answer in text without a word.
+fn some_keywords(value: &Value<'_>) -> Option<Vec<String>> {
+    if value.list()?.is_empty() {
+        value.complain("is empty", "without a word for it nobody could answer in text");
+        return None;
+    }
+    keywords(value)
 }
 
 fn keywords(value: &Value<'_>) -> Option<Vec<String>> {

@@ -229,6 +229,11 @@ impl<'a> Section<'a> {
         entries.into_iter().map(|(_, name, value)| (name, value)).collect()
     }
 
+    /// Whether the key is written in the config.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(name))
+    }
+
     /// Complains about every key that nobody asked for.
     pub(super) fn finish(self) {
         for (name, _) in self.table.into_iter().flatten() {

@@ -135,7 +135,7 @@ fn identity(entry: &Value<'_>, connectors: &[&str]) -> Option<Identity> {
     };
     if !connectors.contains(&connector) {
         let help = if connectors.is_empty() {
-            "there is no [connectors.NAME] yet".to_owned()
+            "add it; the config has no connector yet".to_owned()
         } else {
             words::instead(connector, connectors.iter().copied())
         };

@@ -130,7 +130,7 @@ impl<'a> Value<'a> {
         let text = self.string()?;
         if !names.contains(&text) {
             let help = if names.is_empty() {
-                format!("there is no [{section}.NAME] yet")
+                "add it; the config has none yet".to_owned()
             } else {
                 words::instead(text, names.iter().copied())
             };

@@ -1,0 +1,64 @@
+//! Whatever is in the file: an answer, no panic.
+
+use super::parse;
+use proptest::prelude::*;
+
+/// Values of all types, some of them right somewhere.
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| format!("{number:?}").replace("NaN", "nan")),
+        any::<bool>().prop_map(|boolean| boolean.to_string()),
+        any::<String>().prop_map(|text| toml::Value::from(text).to_string()),
+        "[0-9]{1,25}(ms|s|h|d|y| months)".prop_map(|text| format!("\"{text}\"")),
+        "https?://[a-z:@?#/\\[\\]0-9.]{0,12}".prop_map(|text| format!("\"{text}\"")),
+        Just("1979-05-27T07:32:00Z".to_owned()),
+        Just("0xffffffffffffffffffff".to_owned()),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(", "))),
+            inner.prop_map(|value| format!("{{ file = {value} }}")),
+        ]
+    })
+}
+
+/// A line that gives a known key, under a random name where it has one, some value.
+fn line() -> impl Strategy<Value = String> {
+    let keys: Vec<String> = cortex::config::keys().into_iter().collect();
+    (prop::sample::select(keys), "[a-z\"'. é]{0,4}", value())
+        .prop_map(|(key, name, value)| format!("{} = {value}", key.replace("NAME", &format!("{name:?}"))))
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in any::<String>()) {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn any_text_of_toml_marks_is_answered(text in "[\\[\\]{}a-c.=\"'#\n ,0-9é\u{feff}_-]{0,60}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn any_values_of_known_keys_are_answered(lines in prop::collection::vec(line(), 1..6)) {
+        if let Err(errors) = parse(&lines.join("\n")) {
+            prop_assert!(!errors.problems.is_empty());
+            for problem in &errors.problems {
+                prop_assert!(problem.position.is_some_and(|position| position.line <= lines.len() + 1), "{}", problem);
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_answered() {
+    for text in [
+        "[".repeat(100_000),
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a{} = 1", ".a".repeat(100_000)),
+    ] {
+        assert!(parse(&text).is_err());
+    }
+}
