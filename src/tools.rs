@@ -1,6 +1,24 @@
 //! The tools: what a model may call. A tool prepares (looks, resolves, previews; changes nothing) and runs.
 //!
 //! Nothing here decides who may run a tool or whether a person must be asked; that is the gate's.
+//!
+//! To add a tool: a file here that is named after it, with a serde struct of its arguments (every field described, unknown
+//! ones denied), a definition made by [`schema::parameters`], a `prepare` that only looks and a `run` that refuses what has
+//! changed since; then a line in [`built_in`], and tests in `tests/behaviour/tools/`.
+
+mod file_list;
+mod file_read;
+mod file_search;
+mod file_write;
+mod files;
+mod registry;
+mod schema;
+mod time_now;
+mod wording;
+
+pub use files::{FolderSettings, Folders, FoldersError};
+pub use registry::{ArgumentsError, Registry, RegistryError, arguments_hash, cut_output};
+pub use time_now::Clock;
 
 use crate::domain::{Confirm, Risk, Role, UserName};
 use async_trait::async_trait;
@@ -8,6 +26,7 @@ use cortex_chat::Text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -122,4 +141,22 @@ pub enum ToolError {
     /// It was tried and went wrong.
     #[error("{0}")]
     Failed(String),
+}
+
+/// The tools that come with the daemon. Those for files are there when there is a folder, the writing one when one is writable.
+pub fn built_in(folders: &Arc<Folders>, clock: Clock) -> Registry {
+    let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(time_now::TimeNow::new(clock))];
+    if !folders.is_empty() {
+        tools.push(Arc::new(file_list::FileList::new(Arc::clone(folders))));
+        tools.push(Arc::new(file_read::FileRead::new(Arc::clone(folders))));
+        tools.push(Arc::new(file_search::FileSearch::new(Arc::clone(folders))));
+    }
+    if folders.any_writable() {
+        tools.push(Arc::new(file_write::FileWrite::new(Arc::clone(folders))));
+    }
+    let mut registry = Registry::default();
+    for tool in tools {
+        registry.add(tool).expect("built-in names are sound and differ");
+    }
+    registry
 }
