@@ -3,6 +3,16 @@
 //! A client absorbs what is odd about its provider; the engine sees a [`ModelAnswer`] or a [`ModelError`] that says what to do.
 //! Nothing here knows of turns, users or chats.
 
+pub mod demo;
+pub mod discover;
+mod http;
+pub mod openai;
+mod retry;
+pub mod sse;
+
+pub use http::{HttpSettings, Proxy, http_client, http_client_with, http_client_without_tls};
+pub use retry::RetryPolicy;
+
 use async_trait::async_trait;
 use cortex_chat::Text;
 use serde::{Deserialize, Serialize};
@@ -19,8 +29,12 @@ pub trait ModelClient: Send + Sync {
 
     /// Makes one call. `on_text` gets the answer's text as it arrives; the pieces add up to [`ModelAnswer::text`].
     /// Dropping the future ends the call at once.
-    async fn call(&self, request: &ModelRequest, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<ModelAnswer, ModelError>;
+    async fn call(&self, request: &ModelRequest, on_text: &mut OnText<'_>) -> Result<ModelAnswer, ModelError>;
 }
+
+/// What gets the pieces of an answer's text. The name is needed: written out in the trait, `&str` would get one lifetime for
+/// the whole call from `async_trait`, and no client could give out a text of its own.
+pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
 
 /// Which model answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
