@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// What a connector's platform can do and what it can bear.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the platform")]
 pub struct Capabilities {
     /// How long one message may be.
     pub text_limit: TextLimit,

@@ -19,6 +19,14 @@ pub struct OutgoingMessage {
     /// Whether more of it will follow.
     #[serde(default)]
     pub live: bool,
+    /// Whether it is the last message of its answer, once it is no longer live. False where the answer goes on in a further
+    /// message, be it that the text is long or that a decision is waited for.
+    #[serde(default = "yes")]
+    pub last: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a message is for.
