@@ -109,6 +109,7 @@ impl ServerError {
         let inner = ["error", "detail"]
             .iter()
             .find_map(|key| body.get(key).filter(|value| !value.is_null()));
+        let is_named = inner.is_some();
         let inner = inner.unwrap_or(body);
         let message = match inner {
             Value::String(text) => Some(text.as_str()),
@@ -129,7 +130,7 @@ impl ServerError {
                 codes.extend(code.as_str().map(str::to_ascii_lowercase));
             }
         }
-        if message.is_none() && codes.is_empty() && status.is_none() && inner.is_string() == inner.is_object() {
+        if message.is_none() && codes.is_empty() && status.is_none() && !is_named {
             return None;
         }
         let details = inner.get("details").and_then(Value::as_array);
