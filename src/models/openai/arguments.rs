@@ -217,7 +217,9 @@ mod tests {
 
     fn finish(pieces: &[Value], cut: bool) -> Arguments {
         let mut buffer = ArgumentBuffer::default();
-        pieces.iter().for_each(|piece| buffer.push(piece));
+        for piece in pieces {
+            buffer.push(piece);
+        }
         buffer.finish(cut)
     }
 

@@ -197,11 +197,10 @@ impl Failure {
         match self {
             Self::Unreachable(_) => ModelErrorKind::Unreachable,
             Self::NoHeaders | Self::Silent => ModelErrorKind::TimedOut,
-            Self::HungUp => ModelErrorKind::Provider,
             Self::Redirected(_) => ModelErrorKind::Rejected,
             Self::Refused(refusal) => kind_of(Some(refusal.status.as_u16()), refusal.error.as_ref(), refusal.hints.after),
             Self::Stream(Fault::Told(error)) => kind_of(error.status, Some(error), None),
-            Self::Stream(Fault::FailedReason) => ModelErrorKind::Provider,
+            Self::HungUp | Self::Stream(Fault::FailedReason) => ModelErrorKind::Provider,
             Self::Stream(_) => ModelErrorKind::Malformed,
         }
     }
@@ -263,9 +262,8 @@ fn kind_of(status: Option<u16>, error: Option<&ServerError>, after: Option<Durat
         }
         _ if is_clients_fault && is(ServerError::is_about_a_missing_model) => ModelErrorKind::NotFound,
         Some(400..500) => ModelErrorKind::Rejected,
-        Some(_) => ModelErrorKind::Provider,
         None if error.is_some_and(|error| error.says(&["invalid_request"])) => ModelErrorKind::Rejected,
-        None => ModelErrorKind::Provider,
+        _ => ModelErrorKind::Provider,
     }
 }
 

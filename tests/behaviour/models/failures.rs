@@ -50,7 +50,7 @@ async fn what_the_server_says_about_trying_again_holds() {
     assert_eq!(requests, 1);
     let quota = json!({"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}});
     let (error, requests) = error_to(Reply::json(429, &quota)).await;
-    assert_eq!((error.kind, requests), (ModelErrorKind::Rejected, 1));
+    assert_eq!((&error.kind, requests), (&ModelErrorKind::Rejected, 1));
     assert!(error.message.contains("no credit"), "{error}");
 }
 
@@ -69,7 +69,7 @@ async fn a_short_wait_that_is_asked_for_is_waited() {
 
 #[tokio::test]
 async fn a_long_wait_that_is_asked_for_is_told() {
-    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
     let body =
         json!([{"error": {"code": 429, "message": "Quota", "details": [{"@type": "RetryInfo", "retryDelay": "3590s"}]}}]);
     for reply in [
@@ -132,7 +132,10 @@ async fn a_break_in_the_middle_is_tried_again_only_before_text() {
     );
 
     let (error, requests) = error_to(Reply::events([delta(json!({"content": "Hel"}))]).drop_connection()).await;
-    assert_eq!((error.kind, error.after_text, requests), (ModelErrorKind::Malformed, true, 1));
+    assert_eq!(
+        (&error.kind, error.after_text, requests),
+        (&ModelErrorKind::Malformed, true, 1)
+    );
     assert!(error.message.contains("broke off"), "{error}");
 }
 
@@ -185,7 +188,7 @@ async fn no_connection_in_time_is_said() {
     assert!(error.message.contains("no connection was made in time"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_the_call_ends_the_request() {
     let fake = LlmFake::start();
     fake.reply(Reply::events([delta(json!({"content": "Hel"}))]).hang());
@@ -230,7 +233,7 @@ async fn redirects_are_not_followed() {
     for status in [301, 302, 307, 308] {
         let reply = Reply::body(status, "text/plain", "").header("location", &to);
         let (error, requests) = error_to(reply).await;
-        assert_eq!((error.kind, requests), (ModelErrorKind::Rejected, 1));
+        assert_eq!((&error.kind, requests), (&ModelErrorKind::Rejected, 1));
         assert!(error.message.contains(&elsewhere.address().to_string()), "{}", error.message);
         assert!(
             error.message.contains("base_url") && !error.message.contains("canary"),

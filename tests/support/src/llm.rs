@@ -161,7 +161,8 @@ impl LlmFake {
         self.shared.state().requests.last().cloned().expect("no request came")
     }
 
-    /// Waits until so many requests came; panics when they do not come in time.
+    /// Waits until so many requests came; panics when they do not come in time. Blocks the thread: a client in the same test
+    /// needs a runtime with more than one.
     pub fn wait_for_requests(&self, count: usize, longest: Duration) -> Vec<Request> {
         let came = self.shared.wait_until(longest, |state| state.requests.len() >= count);
         let requests = self.requests();
@@ -169,7 +170,8 @@ impl LlmFake {
         requests
     }
 
-    /// Waits until the client has closed a connection in the middle of an answer, and tells whether it did.
+    /// Waits until the client has closed a connection in the middle of an answer, and tells whether it did. Blocks the
+    /// thread too.
     pub fn wait_for_hang_up(&self, longest: Duration) -> bool {
         self.shared.wait_until(longest, |state| state.hang_ups > 0)
     }

@@ -122,7 +122,7 @@ impl Reply {
         Self::body(status, "application/json", &body.to_string())
     }
 
-    /// An error as OpenAI words it.
+    /// An error in the usual words.
     pub fn error(status: u16, message: &str) -> Self {
         Self::json(status, &json!({"error": {"message": message, "type": "error", "code": null}}))
     }
