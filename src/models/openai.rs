@@ -1,4 +1,4 @@
-//! The client for every server that speaks OpenAI's chat completions, and for what such servers do to the contract.
+//! The client for every server that speaks `OpenAI`'s chat completions, and for what such servers do to the contract.
 //!
 //! It owns retries and what a server was found not to take. It knows nothing of turns; a call is made, or fails with a sentence.
 
@@ -83,7 +83,7 @@ pub enum Host {
     /// The address is that of the API.
     #[default]
     Standard,
-    /// The address is that of an Open WebUI, whose API is under `/api`.
+    /// The address is that of an Open `WebUI`, whose API is under `/api`.
     OpenWebUi,
 }
 
@@ -102,8 +102,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            headers: Duration::from_secs(300),
-            idle: Duration::from_secs(180),
+            headers: Duration::from_mins(5),
+            idle: Duration::from_mins(3),
         }
     }
 }

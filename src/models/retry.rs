@@ -24,7 +24,7 @@ impl Default for RetryPolicy {
             retries: 2,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(8),
-            longest_asked_wait: Duration::from_secs(60),
+            longest_asked_wait: Duration::from_mins(1),
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_wait_asked_for_is_kept_up_to_the_cap() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.wait(1, Some(Duration::from_secs(60))), Some(Duration::from_secs(60)));
+        assert_eq!(policy.wait(1, Some(Duration::from_mins(1))), Some(Duration::from_mins(1)));
         assert_eq!(policy.wait(1, Some(Duration::from_secs(61))), None);
         assert_eq!(policy.wait(3, Some(Duration::ZERO)), None);
     }

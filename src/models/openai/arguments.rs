@@ -17,6 +17,8 @@ pub(super) struct ArgumentBuffer {
     joined: Option<String>,
     snapshot: Option<String>,
     whole: Option<Value>,
+    /// The last piece, where it starts a value of its own.
+    last_start: Option<String>,
     nesting: Nesting,
 }
 
@@ -26,6 +28,7 @@ impl Default for ArgumentBuffer {
             joined: Some(String::new()),
             snapshot: Some(String::new()),
             whole: None,
+            last_start: None,
             nesting: Nesting::default(),
         }
     }
@@ -44,6 +47,7 @@ impl ArgumentBuffer {
         if piece.is_empty() {
             return;
         }
+        self.last_start = self.nesting.is_outside().then(|| piece.to_owned());
         self.nesting.push(piece);
         self.joined = self.joined.take().and_then(|joined| {
             let fits = joined.len() + piece.len() <= LONGEST_BYTES;
@@ -73,9 +77,9 @@ impl ArgumentBuffer {
             Value::String(text) => parse(text),
             whole => Some(whole.clone()),
         };
-        let earlier = match (&self.whole, &self.snapshot, &self.joined) {
+        let earlier = match (&self.whole, &self.last_start, &self.joined) {
             (Some(whole), _, _) => Some(whole.clone()),
-            (None, Some(snapshot), _) => parse(snapshot),
+            (None, Some(last), _) => parse(last),
             // Read once at most, as a second closed value comes with the piece: a long answer stays cheap.
             (None, None, Some(joined)) if self.nesting.closed == 1 => parse(joined),
             _ => None,
@@ -146,8 +150,12 @@ impl Nesting {
         }
     }
 
+    fn is_outside(&self) -> bool {
+        self.depth == 0 && !self.in_string
+    }
+
     fn is_closed(&self) -> bool {
-        self.closed > 0 && self.depth == 0 && !self.in_string
+        self.closed > 0 && self.is_outside()
     }
 }
 
@@ -209,7 +217,9 @@ mod tests {
 
     fn finish(pieces: &[Value], cut: bool) -> Arguments {
         let mut buffer = ArgumentBuffer::default();
-        pieces.iter().for_each(|piece| buffer.push(piece));
+        for piece in pieces {
+            buffer.push(piece);
+        }
         buffer.finish(cut)
     }
 

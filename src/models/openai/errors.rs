@@ -109,6 +109,7 @@ impl ServerError {
         let inner = ["error", "detail"]
             .iter()
             .find_map(|key| body.get(key).filter(|value| !value.is_null()));
+        let is_named = inner.is_some();
         let inner = inner.unwrap_or(body);
         let message = match inner {
             Value::String(text) => Some(text.as_str()),
@@ -129,7 +130,7 @@ impl ServerError {
                 codes.extend(code.as_str().map(str::to_ascii_lowercase));
             }
         }
-        if message.is_none() && codes.is_empty() && status.is_none() && inner.is_string() == inner.is_object() {
+        if message.is_none() && codes.is_empty() && status.is_none() && !is_named {
             return None;
         }
         let details = inner.get("details").and_then(Value::as_array);
@@ -196,11 +197,10 @@ impl Failure {
         match self {
             Self::Unreachable(_) => ModelErrorKind::Unreachable,
             Self::NoHeaders | Self::Silent => ModelErrorKind::TimedOut,
-            Self::HungUp => ModelErrorKind::Provider,
             Self::Redirected(_) => ModelErrorKind::Rejected,
             Self::Refused(refusal) => kind_of(Some(refusal.status.as_u16()), refusal.error.as_ref(), refusal.hints.after),
             Self::Stream(Fault::Told(error)) => kind_of(error.status, Some(error), None),
-            Self::Stream(Fault::FailedReason) => ModelErrorKind::Provider,
+            Self::HungUp | Self::Stream(Fault::FailedReason) => ModelErrorKind::Provider,
             Self::Stream(_) => ModelErrorKind::Malformed,
         }
     }
@@ -262,9 +262,8 @@ fn kind_of(status: Option<u16>, error: Option<&ServerError>, after: Option<Durat
         }
         _ if is_clients_fault && is(ServerError::is_about_a_missing_model) => ModelErrorKind::NotFound,
         Some(400..500) => ModelErrorKind::Rejected,
-        Some(_) => ModelErrorKind::Provider,
         None if error.is_some_and(|error| error.says(&["invalid_request"])) => ModelErrorKind::Rejected,
-        None => ModelErrorKind::Provider,
+        _ => ModelErrorKind::Provider,
     }
 }
 

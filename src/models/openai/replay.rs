@@ -78,7 +78,9 @@ fn merge_content(content: &mut Option<Value>, piece: &Value) {
             if !text.is_empty() {
                 parts.push(json!({"type": "text", "text": text}));
             }
-            more.iter().for_each(|part| push_part(&mut parts, part));
+            for part in more {
+                push_part(&mut parts, part);
+            }
             *content = Some(Value::Array(parts));
         }
         _ => {}
@@ -95,7 +97,9 @@ fn push_part(parts: &mut Vec<Value>, part: &Value) {
             return;
         }
         if let (Some(Value::Array(inner)), Some(Value::Array(more))) = (last.get_mut("thinking"), part.get("thinking")) {
-            more.iter().for_each(|part| push_part(inner, part));
+            for part in more {
+                push_part(inner, part);
+            }
             return;
         }
     }

@@ -61,7 +61,8 @@ impl Accumulator {
             StreamEnd::Closed { clean: false } => self.reason.is_some() && !self.wrote_after_reason,
         };
         let nothing_came = !self.got_message && self.reason.is_none();
-        if !is_whole && !(nothing_came && end == (StreamEnd::Closed { clean: true })) {
+        let is_empty = nothing_came && end == (StreamEnd::Closed { clean: true });
+        if !is_whole && !is_empty {
             return Err(Fault::Truncated);
         }
         let finish = match self.reason.as_deref().map(meaning).unwrap_or_default() {

@@ -1,1 +1,3 @@
-//! x
+//! Wire fakes and helpers for the behaviour tests. They know the wire and nothing of the daemon's insides.
+
+pub mod llm;
