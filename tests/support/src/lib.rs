@@ -1,1 +1,3 @@
-//! x
+//! What the behaviour tests of Cortex have in common.
+
+pub mod terminal;
