@@ -119,10 +119,15 @@ impl Conversation {
 
     async fn typed_line(&self, line: &str, addressed: &mut Option<MessageRef>) -> Result<Next, InboundError> {
         let said = self.exchange.read(line);
-        if let Said::Choice { of, .. } | Said::Reply { to: of, .. } = &said
-            && addressed.as_ref() != Some(of)
-        {
-            *addressed = Some(of.clone());
+        let newest = self.exchange.newest_prompt();
+        // A single word can be a keyword that decides.
+        let may_decide = match &said {
+            Said::Choice { .. } | Said::Reply { .. } => true,
+            Said::Message(text) => text.split_whitespace().count() == 1,
+            Said::Nothing => false,
+        };
+        if may_decide && newest.is_some() && newest != *addressed {
+            *addressed = newest;
             self.with_ui(|ui| {
                 ui.editor.set(line);
                 ui.hint(strings::PROMPT_CHANGED)

@@ -27,7 +27,9 @@ fn lines(document: &Document, width: usize, for_pipes: bool) -> Vec<Line> {
         for_pipes,
     };
     renderer.blocks(&document.blocks, &Frame { width, spacious: true });
-    renderer.lines
+    // What stands before deeply nested lines can leave them too little room.
+    let lines = renderer.lines.iter();
+    lines.flat_map(|line| wrap(line, width, Breaking::Anywhere)).collect()
 }
 
 /// What the blocks that hold a block leave to it.

@@ -8,7 +8,7 @@ pub(crate) const WAITING: &str = "…";
 pub(crate) const MORE_ABOVE: &str = "⋯ the beginning is shown when the answer is complete";
 pub(crate) const CTRL_C_AGAIN: &str = "Ctrl-C again leaves.";
 pub(crate) const STOPPING: &str = "Stopping. Ctrl-C again leaves.";
-pub(crate) const PROMPT_CHANGED: &str = "Another question came up while you typed, so nothing was sent. The number would now answer that one: Enter again sends it.";
+pub(crate) const PROMPT_CHANGED: &str = "Another question came up while you typed, so nothing was sent. Your line would now answer that one: Enter again sends it.";
 pub(crate) const LEFT_UNDECIDED: &str =
     "No more input, but a question is still open. It stays open until it is answered or expires.";
 pub(crate) const NO_SUCH_CHOICE: &str =

@@ -1,7 +1,9 @@
 //! A pseudo-terminal for tests: a program runs in it, keys are typed, and the screen is read as a person would see it.
 
+pub use portable_pty::{CommandBuilder, ExitStatus};
+
 use anyhow::{Context as _, Result};
-use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -30,7 +32,7 @@ struct Seen {
 }
 
 impl Terminal {
-    /// Starts a program in a terminal of this size.
+    /// Starts a program in a terminal of this size; in the home folder, unless the command names another.
     pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Result<Self> {
         let size = pty_size(columns, rows);
         let pair = native_pty_system().openpty(size).context("opening a pseudo-terminal")?;

@@ -150,8 +150,8 @@ async fn other_lines_at_a_question_are_messages() {
 }
 
 #[tokio::test]
-async fn number_typed_for_an_older_question_is_not_sent() {
-    let mut rig = Rig::interactive(60, 20);
+async fn decision_typed_for_an_older_question_is_not_sent() {
+    let mut rig = Rig::interactive(60, 24);
     rig.screen_shows("›").await;
     rig.send(prompt("First?")).await;
     rig.type_text("1").await;
@@ -162,6 +162,13 @@ async fn number_typed_for_an_older_question_is_not_sent() {
     assert!(rig.events.try_recv().is_err());
     rig.press(KeyCode::Enter, KeyModifiers::NONE).await;
     assert_eq!(rig.choice().await.0, second);
+
+    rig.type_text("yes").await;
+    rig.screen_shows("› yes").await;
+    rig.send(prompt("Third?")).await;
+    rig.press(KeyCode::Enter, KeyModifiers::NONE).await;
+    rig.screen_shows("Another question came up").await;
+    assert!(rig.events.try_recv().is_err());
 }
 
 #[tokio::test]

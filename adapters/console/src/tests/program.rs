@@ -1,8 +1,7 @@
 //! The console in a terminal of its own: raw mode, real keys, a real window.
 
 use super::*;
-use cortex_test_support::terminal::Terminal;
-use portable_pty::CommandBuilder;
+use cortex_test_support::terminal::{CommandBuilder, Terminal};
 
 const IN_TERMINAL: &str = "CONSOLE_TEST_IN_TERMINAL";
 
