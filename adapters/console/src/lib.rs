@@ -4,7 +4,7 @@
 //! Otherwise lines are read and finished messages written as plain text. A third way sends one message and leaves with its
 //! answer.
 //!
-//! Everything that is shown goes through [`printable`]: what a model or a file name contains never reaches the terminal as a
+//! Everything that is shown goes through `printable`: what a model or a file name contains never reaches the terminal as a
 //! control sequence.
 
 mod config;
