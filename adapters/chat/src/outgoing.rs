@@ -20,7 +20,8 @@ pub struct OutgoingMessage {
     #[serde(default)]
     pub live: bool,
     /// Whether it is the last message of its answer, once it is no longer live. False where the answer goes on in a further
-    /// message, be it that the text is long or that a decision is waited for.
+    /// message, be it that the text is long or that a decision is waited for. A notice that replies to a request and is the
+    /// last takes the place of its answer; false where it is a word in passing.
     #[serde(default = "yes")]
     pub last: bool,
 }

@@ -6,6 +6,9 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 /// A mark that is still open after so much text was probably meant literally.
 const MAX_HELD_BACK: usize = 500;
 
+/// So many open marks in one line are meant literally.
+const MAX_OPEN_MARKS: usize = 64;
+
 /// The text without what must wait for more.
 pub(super) fn presentable(markdown: &str) -> &str {
     if ends_in_code(markdown) {
@@ -108,6 +111,9 @@ fn unfinished_mark(line: &str) -> Option<usize> {
     let mut brackets: Vec<usize> = Vec::new();
     let mut position = 0;
     let first_open = loop {
+        if openers.len() > MAX_OPEN_MARKS {
+            return None;
+        }
         let rest = &line[position..];
         let Some(character) = rest.chars().next() else {
             break None;

@@ -302,6 +302,31 @@ fn hostile_nesting_is_bounded() {
 #[test]
 fn long_texts_take_linear_time() {
     let long_line = "word ".repeat(20_000);
+    let hostile = [
+        "[",
+        "*a ",
+        "_a",
+        "> ",
+        "[a](",
+        "![",
+        "`a``b",
+        "<!--",
+        "<a ",
+        "~~a",
+        "&a",
+        "\\",
+        "a\n---\n",
+        "- a\n\n",
+        "[a]: b\n",
+        "|a|\n|-|\n",
+    ];
+    for piece in hostile {
+        let started = Instant::now();
+        let text = piece.repeat(100_000 / piece.len());
+        Document::parse_partial(&text).split(characters(4000));
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?} for {piece:?}");
+    }
     let texts = [
         SAMPLE.repeat(100_000 / SAMPLE.len()),
         long_line,
