@@ -2,7 +2,18 @@
 //!
 //! ARCHITECTURE.md draws the map of these modules.
 
+pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod daemon;
+pub mod delivery;
 pub mod domain;
+pub mod engine;
+pub mod failpoint;
+pub mod gate;
 pub mod models;
+pub mod router;
+pub mod store;
+pub mod strings;
 pub mod tools;
+pub mod turn;

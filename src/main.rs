@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `cortex` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cortex::cli::main()
+}

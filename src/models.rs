@@ -138,6 +138,16 @@ pub enum Arguments {
     },
 }
 
+impl Arguments {
+    /// As JSON for listeners; what is malformed is given as the text it is.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Object(value) => value.clone(),
+            Self::Malformed { raw, .. } => Value::String(raw.as_str().to_owned()),
+        }
+    }
+}
+
 impl fmt::Debug for Arguments {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -1,0 +1,51 @@
+//! The command line: one file a subcommand.
+
+mod chat;
+mod check;
+mod logging;
+mod run;
+mod setup;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A chat-bot daemon that thinks with the models you choose, acts with tools, and asks before anything dangerous.
+#[derive(Debug, Parser)]
+#[command(name = "cortex", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Talk in this terminal; needs no config
+    Chat(chat::Arguments),
+    /// Run the daemon
+    Run(run::Arguments),
+    /// Check a config and say what is wrong with it
+    Check(check::Arguments),
+}
+
+/// Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage or config.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Chat(arguments) => chat::main(arguments),
+        Command::Run(arguments) => run::main(&arguments),
+        Command::Check(arguments) => check::main(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("cortex: {error:#}");
+        let is_config = error.downcast_ref::<crate::config::ConfigErrors>().is_some();
+        if is_config { ExitCode::from(2) } else { ExitCode::FAILURE }
+    })
+}
+
+/// The runtime for everything: as many threads as cores, with little memory for each blocking call.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("cortex")
+        .build()?)
+}

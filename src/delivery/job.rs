@@ -1,0 +1,160 @@
+//! One call to a platform, with its intent on disk before it and its outcome on disk after it.
+
+use super::pacer::ChatKey;
+use crate::domain::TurnId;
+use crate::failpoint;
+use crate::store::{MessageId, Shown, Store};
+use cortex_chat::{Address, Document, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal};
+use std::sync::Arc;
+
+/// What to do on the platform.
+#[derive(Clone)]
+pub(super) enum Task {
+    /// Bring a message to this content; `None` takes it away.
+    Show {
+        /// Which message.
+        id: MessageId,
+        /// Where it stands, if it does.
+        reference: Option<MessageRef>,
+        /// Whether an earlier send may have arrived.
+        maybe_sent: bool,
+        /// What it should show.
+        content: Option<OutgoingMessage>,
+        /// The stored version; `None` for a passing picture.
+        version: Option<u64>,
+        /// For the row of a live answer's part.
+        live: Option<(i64, TurnId)>,
+    },
+    /// Show a sign of life.
+    Signal(Signal),
+}
+
+/// A task with its place.
+pub(super) struct Job {
+    pub(super) chat: ChatKey,
+    pub(super) address: Address,
+    pub(super) task: Task,
+}
+
+/// How a job ended.
+pub(super) struct Ended {
+    pub(super) chat: ChatKey,
+    pub(super) task: Task,
+    pub(super) result: Result<Option<MessageRef>, OutboundError>,
+}
+
+/// Carries a job out. Errors of the store while recording are logged: the message is shown again at the next start.
+pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Store) -> Ended {
+    let result = match &job.task {
+        Task::Signal(signal) => outbound.signal(&job.address, *signal).await.map(|()| None),
+        Task::Show {
+            id,
+            reference,
+            maybe_sent,
+            content,
+            version,
+            live,
+        } => {
+            let at = &job.address;
+            let shown = match (reference, content) {
+                (None, None) => Ok(None),
+                (Some(reference), None) => outbound.delete(at, reference).await.map(|()| None),
+                (Some(reference), Some(content)) => {
+                    let edited = edit(&*outbound, at, reference, content).await;
+                    failpoint::hit("edit.after_effect");
+                    edited.map(|()| Some(reference.clone()))
+                }
+                (None, Some(content)) => send(&*outbound, &store, at, id, content, *maybe_sent, *live).await,
+            };
+            record(&store, id, shown.as_ref(), reference.is_none(), *version).await;
+            shown
+        }
+    };
+    Ended {
+        chat: job.chat,
+        task: job.task,
+        result,
+    }
+}
+
+async fn edit(
+    outbound: &dyn Outbound,
+    at: &Address,
+    reference: &MessageRef,
+    content: &OutgoingMessage,
+) -> Result<(), OutboundError> {
+    match outbound.edit(at, reference, content).await {
+        Err(OutboundError::NotModified) => Ok(()),
+        Err(OutboundError::BadMarkup(_)) => outbound.edit(at, reference, &without_markup(content)).await,
+        other => other,
+    }
+}
+
+async fn send(
+    outbound: &dyn Outbound,
+    store: &Store,
+    at: &Address,
+    id: &MessageId,
+    content: &OutgoingMessage,
+    maybe_sent: bool,
+    live: Option<(i64, TurnId)>,
+) -> Result<Option<MessageRef>, OutboundError> {
+    let key = id.send_key();
+    if maybe_sent {
+        if outbound.capabilities().can_find_sends {
+            if let Some(reference) = outbound.find(at, &key).await? {
+                edit(outbound, at, &reference, content).await?;
+                return Ok(Some(reference));
+            }
+        } else if !outbound.capabilities().idempotent_sends
+            && let Err(error) = store.record_possible_duplicate(id.clone()).await
+        {
+            tracing::warn!(%error, message.id = %id, "a possible duplicate could not be put on record");
+        }
+    }
+    store
+        .begin_send(id.clone(), live)
+        .await
+        .map_err(|error| OutboundError::Transient(format!("the intent to send could not be stored: {error}")))?;
+    failpoint::hit("send.after_intent");
+    let sent = match outbound.send(at, &key, content).await {
+        Err(OutboundError::BadMarkup(_)) => outbound.send(at, &key, &without_markup(content)).await,
+        other => other,
+    };
+    failpoint::hit("send.after_effect");
+    sent.map(Some)
+}
+
+async fn record(
+    store: &Store,
+    id: &MessageId,
+    shown: Result<&Option<MessageRef>, &OutboundError>,
+    is_new: bool,
+    version: Option<u64>,
+) {
+    let shown = match (shown, version) {
+        // A passing picture of a message that already stands leaves no trace.
+        (Ok(Some(_)), None) if !is_new => return,
+        (Ok(Some(reference)), version) => Shown::At {
+            reference: reference.clone(),
+            version,
+        },
+        (Ok(None), Some(version)) => Shown::Removed { version },
+        (Err(OutboundError::Forbidden(reason)), Some(version)) => Shown::Undeliverable {
+            version,
+            reason: reason.clone(),
+        },
+        _ => return,
+    };
+    if let Err(error) = store.record_shown(id.clone(), shown).await {
+        tracing::warn!(%error, message.id = %id, "what a chat shows could not be put on record");
+    }
+    failpoint::hit("send.after_record");
+}
+
+fn without_markup(content: &OutgoingMessage) -> OutgoingMessage {
+    OutgoingMessage {
+        body: Document::plain(&content.body.to_plain_text()),
+        ..content.clone()
+    }
+}

@@ -1,0 +1,159 @@
+//! The growing answer of one turn: written by the engine token by token, rendered only when the pacer has use for it.
+
+use crate::strings;
+use cortex_chat::{Document, MessageKind, MessageRef, OutgoingMessage, Text, TextLimit};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What the chat shows of a running turn. Shared between the engine, which writes, and the pacer, which renders.
+pub struct LiveAnswer {
+    content: Mutex<Content>,
+    /// Set when there is something that the pacer has not rendered.
+    dirty: AtomicBool,
+    /// The most parts ever rendered; as many may stand in the chat.
+    parts_rendered: AtomicUsize,
+    limit: TextLimit,
+    reply_to: Option<MessageRef>,
+    placeholder: bool,
+}
+
+#[derive(Default)]
+struct Content {
+    progress: Vec<Line>,
+    text: String,
+    first_text_at: Option<Instant>,
+}
+
+struct Line {
+    key: String,
+    text: String,
+}
+
+impl LiveAnswer {
+    /// An answer of which nothing is known yet. `placeholder` shows a sign in place of nothing, for platforms without typing.
+    pub fn new(limit: TextLimit, reply_to: Option<MessageRef>, placeholder: bool) -> Self {
+        Self {
+            content: Mutex::new(Content::default()),
+            dirty: AtomicBool::new(placeholder),
+            parts_rendered: AtomicUsize::new(0),
+            limit,
+            reply_to,
+            placeholder,
+        }
+    }
+
+    /// More of the answer. True when the pacer should be told.
+    pub fn push_text(&self, piece: &str) -> bool {
+        self.change(|content| {
+            content.text.push_str(piece);
+            content.first_text_at.get_or_insert_with(Instant::now);
+        })
+    }
+
+    /// Withdraws the text so far. True when the pacer should be told.
+    pub fn reset_text(&self) -> bool {
+        self.change(|content| content.text.clear())
+    }
+
+    /// Sets the progress line of a key, new ones below the others. True when the pacer should be told.
+    pub fn set_progress(&self, key: &str, text: String) -> bool {
+        self.change(|content| match content.progress.iter_mut().find(|line| line.key == key) {
+            Some(line) => line.text = text,
+            None => content.progress.push(Line {
+                key: key.to_owned(),
+                text,
+            }),
+        })
+    }
+
+    /// The text so far.
+    pub fn text(&self) -> Text {
+        Text::new(self.lock().text.clone())
+    }
+
+    /// The progress lines so far.
+    pub fn progress_lines(&self) -> Vec<String> {
+        self.lock().progress.iter().map(|line| line.text.clone()).collect()
+    }
+
+    /// How many characters of text there are, and since when; for the hold-back before the first showing.
+    pub(super) fn first_text(&self) -> Option<(usize, Instant)> {
+        let content = self.lock();
+        content.first_text_at.map(|at| (content.text.len(), at))
+    }
+
+    /// Whether anything but text is there to show, which no hold-back applies to.
+    pub(super) fn has_more_than_text(&self) -> bool {
+        self.placeholder || !self.lock().progress.is_empty()
+    }
+
+    /// Whether something changed since the last rendering.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Acquire)
+    }
+
+    /// The most messages that may stand in the chat for this answer.
+    pub fn parts_rendered(&self) -> usize {
+        self.parts_rendered.load(Ordering::Acquire)
+    }
+
+    /// Counts messages that an earlier run of the turn may have left.
+    pub fn parts_stand(&self, parts: usize) {
+        self.parts_rendered.fetch_max(parts, Ordering::AcqRel);
+    }
+
+    /// The messages as they should stand now. The first ones no longer change once a later one has begun.
+    pub(super) fn render(&self) -> Vec<OutgoingMessage> {
+        self.dirty.store(false, Ordering::Release);
+        let body = {
+            let content = self.lock();
+            let mut body = progress_document(content.progress.iter().map(|line| line.text.as_str()));
+            body.blocks.extend(Document::parse_partial(&content.text).blocks);
+            body
+        };
+        let body = if body.is_empty() && self.placeholder {
+            Document::plain(strings::WORKING)
+        } else {
+            body
+        };
+        if body.is_empty() {
+            return Vec::new();
+        }
+        let parts = body.split(self.limit);
+        self.parts_rendered.fetch_max(parts.len(), Ordering::AcqRel);
+        let last = parts.len() - 1;
+        parts
+            .into_iter()
+            .enumerate()
+            .map(|(part, body)| OutgoingMessage {
+                kind: MessageKind::Answer,
+                body,
+                choices: Vec::new(),
+                reply_to: self.reply_to.clone().filter(|_| part == 0),
+                live: part == last,
+                last: false,
+            })
+            .collect()
+    }
+
+    /// Changes the content; true when it was clean before, so that one word to the pacer is enough for many tokens.
+    fn change(&self, change: impl FnOnce(&mut Content)) -> bool {
+        change(&mut self.lock());
+        !self.dirty.swap(true, Ordering::AcqRel)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Progress lines as they stand above an answer.
+pub(crate) fn progress_document<'a>(lines: impl Iterator<Item = &'a str>) -> Document {
+    let joined = lines.collect::<Vec<_>>().join("\n");
+    if joined.is_empty() {
+        Document::default()
+    } else {
+        Document::plain(&joined)
+    }
+}

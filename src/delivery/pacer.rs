@@ -1,0 +1,615 @@
+//! The pacer of one connector: brings the platform to the desired state, no faster than the platform bears.
+//!
+//! One call at a time in each chat, the newest content wins, finals and prompts go before anything that grows. A wait that the
+//! platform asks for is kept.
+
+use super::job::{Ended, Job, Task, carry_out};
+use super::live::LiveAnswer;
+use crate::domain::TurnId;
+use crate::store::{MessageId, MessageRow, Store};
+use cortex_chat::{
+    Address, Capabilities, ChatId, ChatKind, MessageKind, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal,
+};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// First wait after a call that did not arrive; doubles with each failure.
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+/// The longest such wait.
+const RETRY_LONGEST: Duration = Duration::from_secs(60);
+/// Added to the wait that a platform asks for, so that clocks that differ a little do not renew it.
+const RATE_LIMIT_MARGIN: Duration = Duration::from_millis(250);
+/// A chat of which nothing is to be shown is forgotten after this; its pace begins anew then.
+const CHAT_KEPT: Duration = Duration::from_secs(120);
+
+/// Limits hold for a chat with all its threads.
+pub(super) type ChatKey = ChatId;
+
+/// Speaks to a pacer. Clones speak to the same one.
+#[derive(Clone)]
+pub struct PacerHandle {
+    commands: mpsc::UnboundedSender<Command>,
+    /// What its platform can do.
+    pub capabilities: Arc<Capabilities>,
+}
+
+/// A running turn whose answer is to be shown as it grows.
+pub struct LiveStart {
+    /// Which turn.
+    pub turn: TurnId,
+    /// The number of the answer's message in the turn.
+    pub segment: u32,
+    /// Its conversation's row.
+    pub conversation: i64,
+    /// Where.
+    pub address: Address,
+    /// One-to-one or not.
+    pub chat_kind: ChatKind,
+    /// What to show.
+    pub answer: Arc<LiveAnswer>,
+    /// Messages that an earlier run of the turn left, by part.
+    pub standing: Vec<MessageRow>,
+}
+
+enum Command {
+    Rows(Vec<MessageRow>),
+    Live(LiveStart),
+    Nudge(ChatKey),
+    EndLive(ChatKey, TurnId),
+    Drain(oneshot::Sender<()>),
+}
+
+impl PacerHandle {
+    /// Brings these messages to what they should show.
+    pub fn show(&self, rows: Vec<MessageRow>) {
+        if !rows.is_empty() {
+            // The pacer only goes when the daemon does; what is not shown then is shown at the next start.
+            let _ = self.commands.send(Command::Rows(rows));
+        }
+    }
+
+    /// Begins to show a growing answer.
+    pub fn show_live(&self, start: LiveStart) {
+        let _ = self.commands.send(Command::Live(start));
+    }
+
+    /// Tells that a growing answer in this chat has grown.
+    pub fn nudge(&self, chat: &ChatId) {
+        let _ = self.commands.send(Command::Nudge(chat.clone()));
+    }
+
+    /// Ends the showing of a growing answer; the rows of its final form follow.
+    pub fn end_live(&self, chat: &ChatId, turn: TurnId) {
+        let _ = self.commands.send(Command::EndLive(chat.clone(), turn));
+    }
+
+    /// Returns when all that is stored as desired is shown.
+    pub async fn drained(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.commands.send(Command::Drain(done)).is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+type InFlight = FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>;
+
+/// The pacer of one connector.
+pub struct Pacer {
+    outbound: Arc<dyn Outbound>,
+    store: Store,
+    capabilities: Arc<Capabilities>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    chats: HashMap<ChatKey, Chat>,
+    /// Chats to look at again, by when.
+    timers: BTreeSet<(Instant, ChatKey)>,
+    in_flight: InFlight,
+    /// Times of the account's calls within the last second.
+    account_calls: VecDeque<Instant>,
+    drains: Vec<oneshot::Sender<()>>,
+}
+
+struct Chat {
+    kind: ChatKind,
+    busy: bool,
+    not_before: Option<Instant>,
+    failures: u32,
+    last_call: Option<Instant>,
+    calls: VecDeque<Instant>,
+    wake: Option<Instant>,
+    /// By urgency, then by order.
+    rows: BTreeMap<(Urgency, u64), MessageRow>,
+    order: u64,
+    live: HashMap<TurnId, Live>,
+}
+
+struct Live {
+    start: LiveStart,
+    begun: Instant,
+    parts: Vec<Part>,
+    /// What the parts should show, as rendered last.
+    wanted: Vec<OutgoingMessage>,
+    typing_at: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Part {
+    reference: Option<MessageRef>,
+    maybe_sent: bool,
+    shown: Option<OutgoingMessage>,
+    /// It was taken away or can no longer be edited: nothing more is shown before the final form, which is sent anew.
+    gone: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    PromptOrFinal,
+    Notice,
+}
+
+/// What a chat needs.
+enum Need {
+    Do(Address, Box<Task>),
+    At(Instant),
+    Nothing,
+}
+
+impl Pacer {
+    /// A pacer and the handle to it.
+    pub fn new(outbound: Arc<dyn Outbound>, store: Store) -> (Self, PacerHandle) {
+        let (sender, commands) = mpsc::unbounded_channel();
+        let capabilities = Arc::new(outbound.capabilities().clone());
+        let handle = PacerHandle {
+            commands: sender,
+            capabilities: Arc::clone(&capabilities),
+        };
+        let pacer = Self {
+            outbound,
+            store,
+            capabilities,
+            commands,
+            chats: HashMap::new(),
+            timers: BTreeSet::new(),
+            in_flight: FuturesUnordered::new(),
+            account_calls: VecDeque::new(),
+            drains: Vec::new(),
+        };
+        (pacer, handle)
+    }
+
+    /// Runs until every handle is gone.
+    pub async fn run(mut self) {
+        loop {
+            let next_timer = self.timers.first().map(|(at, _)| *at);
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.take(command),
+                    None => return,
+                },
+                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => self.finish(ended),
+                () = sleep_until(next_timer), if next_timer.is_some() => self.ring(),
+            }
+            self.answer_drains();
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Rows(rows) => {
+                let mut touched = BTreeSet::new();
+                for row in rows {
+                    let key = row.address.chat.clone();
+                    self.chat(&key, row.chat_kind).put(row);
+                    touched.insert(key);
+                }
+                for key in touched {
+                    self.look_at(&key);
+                }
+            }
+            Command::Live(start) => {
+                let key = start.address.chat.clone();
+                let kind = start.chat_kind;
+                self.chat(&key, kind).live.insert(start.turn, Live::new(start));
+                self.look_at(&key);
+            }
+            Command::Nudge(key) => self.look_at(&key),
+            Command::EndLive(key, turn) => {
+                if let Some(chat) = self.chats.get_mut(&key) {
+                    chat.end_live(turn);
+                }
+            }
+            Command::Drain(done) => self.drains.push(done),
+        }
+    }
+
+    fn chat(&mut self, key: &ChatKey, kind: ChatKind) -> &mut Chat {
+        self.chats.entry(key.clone()).or_insert_with(|| Chat::new(kind))
+    }
+
+    /// Looks again at the chats whose time has come.
+    fn ring(&mut self) {
+        let now = Instant::now();
+        while let Some((at, key)) = self.timers.first().cloned() {
+            if at > now {
+                return;
+            }
+            self.timers.remove(&(at, key.clone()));
+            if let Some(chat) = self.chats.get_mut(&key) {
+                chat.wake = None;
+                let forgotten = chat.is_idle() && chat.last_call.is_none_or(|last| now - last >= CHAT_KEPT);
+                if forgotten {
+                    self.chats.remove(&key);
+                    continue;
+                }
+            }
+            self.look_at(&key);
+        }
+    }
+
+    /// Starts what a chat needs now, or notes when to look again.
+    fn look_at(&mut self, key: &ChatKey) {
+        let now = Instant::now();
+        let account_free_at = self.account_free_at(now);
+        let Some(chat) = self.chats.get_mut(key) else { return };
+        let wake_at = match chat.need(now, &self.capabilities) {
+            Need::Do(address, task) => match account_free_at {
+                Some(free_at) => free_at,
+                None => {
+                    chat.begin_call(now);
+                    if self.capabilities.account_calls_per_second.is_some() {
+                        self.account_calls.push_back(now);
+                    }
+                    let job = Job {
+                        chat: key.clone(),
+                        address,
+                        task: *task,
+                    };
+                    self.in_flight
+                        .push(Box::pin(carry_out(job, Arc::clone(&self.outbound), self.store.clone())));
+                    return;
+                }
+            },
+            Need::At(at) => at,
+            Need::Nothing if chat.is_idle() => now + CHAT_KEPT,
+            Need::Nothing => return,
+        };
+        if let Some(earlier) = chat.wake.replace(wake_at) {
+            self.timers.remove(&(earlier, key.clone()));
+        }
+        self.timers.insert((wake_at, key.clone()));
+    }
+
+    /// When the account may make another call; `None` is now.
+    fn account_free_at(&mut self, now: Instant) -> Option<Instant> {
+        let limit = self.capabilities.account_calls_per_second? as usize;
+        while self
+            .account_calls
+            .front()
+            .is_some_and(|call| now - *call >= Duration::from_secs(1))
+        {
+            self.account_calls.pop_front();
+        }
+        (self.account_calls.len() >= limit).then(|| self.account_calls[0] + Duration::from_secs(1))
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        let key = ended.chat.clone();
+        if let Some(chat) = self.chats.get_mut(&key) {
+            chat.finish(ended);
+        }
+        self.look_at(&key);
+    }
+
+    fn answer_drains(&mut self) {
+        if !self.drains.is_empty() && self.chats.values().all(|chat| chat.rows.is_empty() && !chat.busy) {
+            for done in self.drains.drain(..) {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl Chat {
+    fn new(kind: ChatKind) -> Self {
+        Self {
+            kind,
+            busy: false,
+            not_before: None,
+            failures: 0,
+            last_call: None,
+            calls: VecDeque::new(),
+            wake: None,
+            rows: BTreeMap::new(),
+            order: 0,
+            live: HashMap::new(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.busy && self.rows.is_empty() && self.live.is_empty()
+    }
+
+    /// Takes a row; a newer picture of the same message replaces the older one in its place.
+    fn put(&mut self, mut row: MessageRow) {
+        if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&row.id)) {
+            row.reference = part.reference.clone().or(row.reference);
+            row.maybe_sent |= part.maybe_sent;
+        }
+        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.id == row.id) {
+            row.reference = row.reference.or_else(|| waiting.reference.clone());
+            *waiting = row;
+            return;
+        }
+        let is_notice = row
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.kind == MessageKind::Notice);
+        let urgency = if is_notice && row.turn.is_none() {
+            Urgency::Notice
+        } else {
+            Urgency::PromptOrFinal
+        };
+        self.order += 1;
+        self.rows.insert((urgency, self.order), row);
+    }
+
+    fn end_live(&mut self, turn: TurnId) {
+        let Some(live) = self.live.remove(&turn) else { return };
+        for row in self.rows.values_mut() {
+            if let Some(part) = live.position(&row.id).and_then(|part| live.parts.get(part)) {
+                row.reference = row.reference.take().or_else(|| part.reference.clone());
+                row.maybe_sent |= part.maybe_sent;
+            }
+        }
+    }
+
+    fn begin_call(&mut self, now: Instant) {
+        self.busy = true;
+        self.last_call = Some(now);
+        self.calls.push_back(now);
+    }
+
+    /// What to do now in this chat.
+    fn need(&mut self, now: Instant, capabilities: &Capabilities) -> Need {
+        if self.busy {
+            return Need::Nothing;
+        }
+        if let Some(not_before) = self.not_before.filter(|not_before| *not_before > now) {
+            return Need::At(not_before);
+        }
+        let pace = match self.kind {
+            ChatKind::OneToOne => &capabilities.one_to_one_pace,
+            ChatKind::Room => &capabilities.room_pace,
+        };
+        let age = self.live.values().map(|live| now - live.begun).max().unwrap_or_default();
+        let interval = pace.interval_at(age);
+        while self.calls.front().is_some_and(|call| now - *call >= Duration::from_secs(60)) {
+            self.calls.pop_front();
+        }
+        let by_interval = self.last_call.map(|last| last + interval).filter(|at| *at > now);
+        let by_minute = pace
+            .calls_per_minute
+            .filter(|limit| self.calls.len() >= *limit as usize)
+            .and_then(|_| self.calls.front().map(|first| *first + Duration::from_secs(60)));
+        let pace_allows_at = by_interval.max(by_minute);
+
+        if let Some(row) = self.rows.values().next() {
+            if let Some(at) = pace_allows_at {
+                return Need::At(at);
+            }
+            let task = Task::Show {
+                id: row.id.clone(),
+                reference: row.reference.clone(),
+                maybe_sent: row.maybe_sent,
+                content: row.desired.clone(),
+                version: Some(row.desired_version),
+                live: None,
+            };
+            return Need::Do(row.address.clone(), Box::new(task));
+        }
+        let mut earliest: Option<Instant> = None;
+        for live in self.live.values_mut() {
+            match live.need(now, pace_allows_at, capabilities) {
+                Need::Do(address, task) => return Need::Do(address, task),
+                Need::At(at) => earliest = Some(earliest.map_or(at, |earlier| earlier.min(at))),
+                Need::Nothing => {}
+            }
+        }
+        earliest.map_or(Need::Nothing, Need::At)
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        self.busy = false;
+        let now = Instant::now();
+        let Task::Show {
+            id,
+            content,
+            version,
+            reference: had_reference,
+            ..
+        } = ended.task
+        else {
+            return;
+        };
+        match &ended.result {
+            Ok(_) => self.failures = 0,
+            Err(OutboundError::RateLimited { retry_after }) => {
+                self.not_before = Some(now + *retry_after + RATE_LIMIT_MARGIN);
+            }
+            Err(OutboundError::Transient(_) | OutboundError::Unknown(_)) => {
+                let wait = RETRY_FIRST.saturating_mul(1 << self.failures.min(10)).min(RETRY_LONGEST);
+                self.failures += 1;
+                self.not_before = Some(now + wait);
+            }
+            Err(error) => tracing::warn!(%error, message.id = %id, "the platform refused a message"),
+        }
+        if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&id)) {
+            part.take_result(&ended.result, content.as_ref());
+        }
+        let Some((place, row)) = self.rows.iter_mut().find(|(_, row)| row.id == id) else {
+            return;
+        };
+        match ended.result {
+            Ok(reference) => {
+                if version.is_some_and(|version| version >= row.desired_version) {
+                    let place = *place;
+                    self.rows.remove(&place);
+                } else {
+                    row.reference = reference;
+                    row.maybe_sent = false;
+                }
+            }
+            // It can no longer be edited, so its text is sent as a new message.
+            Err(OutboundError::Gone(_)) if had_reference.is_some() => {
+                row.reference = None;
+                row.maybe_sent = false;
+            }
+            Err(OutboundError::Unknown(_)) => row.maybe_sent = had_reference.is_none(),
+            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
+            // Nothing more can be done; the outcome is on record.
+            Err(_) if version.is_some() => {
+                let place = *place;
+                self.rows.remove(&place);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Live {
+    fn new(start: LiveStart) -> Self {
+        let mut live = Self {
+            begun: Instant::now(),
+            parts: Vec::new(),
+            wanted: Vec::new(),
+            typing_at: None,
+            start,
+        };
+        let standing = std::mem::take(&mut live.start.standing);
+        for row in standing {
+            if let Some(position) = live.position(&row.id) {
+                live.parts.resize_with(live.parts.len().max(position + 1), Part::default);
+                live.parts[position] = Part {
+                    reference: row.reference,
+                    maybe_sent: row.maybe_sent,
+                    ..Part::default()
+                };
+            }
+        }
+        live.start.answer.parts_stand(live.parts.len());
+        live
+    }
+
+    /// Which part of the answer a message is.
+    fn position(&self, id: &MessageId) -> Option<usize> {
+        let most = self.parts.len().max(self.start.answer.parts_rendered());
+        (0..=most).find(|part| &MessageId::answer(self.start.turn, self.start.segment, *part) == id)
+    }
+
+    fn part_of(&mut self, id: &MessageId) -> Option<&mut Part> {
+        let position = self.position(id)?;
+        self.parts.get_mut(position)
+    }
+
+    fn need(&mut self, now: Instant, pace_allows_at: Option<Instant>, capabilities: &Capabilities) -> Need {
+        let answer = &self.start.answer;
+        let nothing_shown = self.parts.iter().all(|part| part.reference.is_none());
+        if nothing_shown && !answer.has_more_than_text() {
+            match answer.first_text() {
+                Some((length, since)) if length < capabilities.hold_back.characters => {
+                    let enough_at = since + capabilities.hold_back.wait;
+                    if enough_at > now {
+                        return Need::At(enough_at);
+                    }
+                }
+                Some(_) => {}
+                None => return self.typing(now, capabilities),
+            }
+        }
+        if let Some(at) = pace_allows_at {
+            return if answer.is_dirty() || self.unshown_part().is_some() {
+                Need::At(at)
+            } else {
+                Need::Nothing
+            };
+        }
+        if answer.is_dirty() {
+            self.wanted = answer.render();
+            self.parts.resize_with(self.parts.len().max(self.wanted.len()), Part::default);
+        }
+        let Some(position) = self.unshown_part() else {
+            return Need::Nothing;
+        };
+        let part = &self.parts[position];
+        let task = Task::Show {
+            id: MessageId::answer(self.start.turn, self.start.segment, position),
+            reference: part.reference.clone(),
+            maybe_sent: part.maybe_sent,
+            content: self.wanted.get(position).cloned(),
+            version: None,
+            live: Some((self.start.conversation, self.start.turn)),
+        };
+        Need::Do(self.start.address.clone(), Box::new(task))
+    }
+
+    /// The first part that does not stand as it should.
+    fn unshown_part(&self) -> Option<usize> {
+        (0..self.parts.len().max(self.wanted.len())).find(|position| {
+            let part = &self.parts[*position];
+            if part.gone {
+                return false;
+            }
+            match self.wanted.get(*position) {
+                Some(wanted) => part.shown.as_ref() != Some(wanted),
+                // Withdrawn text: the message goes.
+                None => part.reference.is_some() && !self.wanted.is_empty(),
+            }
+        })
+    }
+
+    fn typing(&mut self, now: Instant, capabilities: &Capabilities) -> Need {
+        let Some(every) = capabilities.typing_every else {
+            return Need::Nothing;
+        };
+        match self.typing_at.map(|last| last + every).filter(|due| *due > now) {
+            Some(due) => Need::At(due),
+            None => {
+                self.typing_at = Some(now);
+                Need::Do(self.start.address.clone(), Box::new(Task::Signal(Signal::Typing)))
+            }
+        }
+    }
+}
+
+impl Part {
+    fn take_result(&mut self, result: &Result<Option<MessageRef>, OutboundError>, content: Option<&OutgoingMessage>) {
+        match result {
+            Ok(reference) => {
+                self.reference.clone_from(reference);
+                self.maybe_sent = false;
+                self.shown = content.cloned();
+            }
+            Err(OutboundError::Gone(_)) => {
+                self.reference = None;
+                self.gone = true;
+            }
+            Err(OutboundError::Unknown(_)) => self.maybe_sent = self.reference.is_none(),
+            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
+            // A passing picture that is refused is passed over; the final one tries again.
+            Err(_) => self.shown = content.cloned(),
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

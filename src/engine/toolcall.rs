@@ -1,0 +1,156 @@
+//! One call of a tool: prepared, and run within its limits.
+
+use super::Engine;
+use crate::domain::UserName;
+use crate::failpoint;
+use crate::gate::{Binding, Policy};
+use crate::models::Arguments;
+use crate::strings;
+use crate::tools::{Prepared, Tool, ToolContext, ToolDefinition, ToolError, ToolOutput, cut_output};
+use crate::turn::{CallOutcome, CallResult, RoundCall};
+use cortex_chat::Text;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A call with all that is needed to ask about it or to run it.
+pub(super) struct Ready {
+    pub(super) index: usize,
+    pub(super) call: RoundCall,
+    pub(super) arguments: Value,
+    pub(super) tool: Arc<dyn Tool>,
+    pub(super) definition: ToolDefinition,
+    pub(super) prepared: Prepared,
+    pub(super) binding: Binding,
+}
+
+/// What a run gave, for the turn, the progress display and the audit.
+pub(super) struct Ran {
+    pub(super) index: usize,
+    pub(super) result: CallResult,
+    pub(super) summary: String,
+    pub(super) took: Duration,
+}
+
+impl Engine {
+    /// Looks at what a call would do; the error is the call's result.
+    pub(super) async fn prepare(&self, index: usize, call: &RoundCall, context: &ToolContext) -> Result<Ready, CallResult> {
+        let name = &call.call.name;
+        let (Some(definition), Some(tool), Some(hash)) =
+            (self.definition(name), self.tools.get(name), self.tools.definition_hash(name))
+        else {
+            return Err(refused(strings::TOOL_NOT_OFFERED));
+        };
+        let Arguments::Object(arguments) = call.call.arguments.clone() else {
+            return Err(refused(&strings::arguments_not_json("not an object")));
+        };
+        let limit = definition.time_limit.min(self.settings.tool_time_limit);
+        let prepared = tokio::select! {
+            prepared = tokio::time::timeout(limit, tool.prepare(&arguments, context)) => prepared,
+            () = context.cancel.cancelled() => return Err(cancelled()),
+        };
+        let prepared = match prepared {
+            Ok(Ok(prepared)) => prepared,
+            Ok(Err(error)) => return Err(failed(&error.to_string())),
+            Err(_) => return Err(failed(&strings::tool_timed_out(limit))),
+        };
+        let binding = Binding::new(hash, &arguments, &prepared);
+        Ok(Ready {
+            index,
+            call: call.clone(),
+            arguments,
+            tool,
+            definition,
+            prepared,
+            binding,
+        })
+    }
+
+    /// Runs a call whose start is on disk. Never fails: what goes wrong is the call's result.
+    pub(super) async fn run_tool(&self, ready: Ready, context: ToolContext) -> Ran {
+        let begun = Instant::now();
+        let limit = ready.definition.time_limit.min(self.settings.tool_time_limit);
+        let index = ready.index;
+        let tainted = ready.definition.untrusted_results;
+        let output_limit = ready.definition.output_limit_bytes.min(self.settings.tool_output_limit_bytes);
+        let cancel = context.cancel.clone();
+        // A task of its own: a panic in a tool is that tool's failure.
+        let mut running = tokio::spawn(async move { ready.tool.run(&ready.arguments, &ready.prepared, &context).await });
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(limit, &mut running) => ended,
+            () = cancel.cancelled() => {
+                running.abort();
+                return Ran { index, result: cancelled(), summary: String::new(), took: begun.elapsed() };
+            }
+        };
+        failpoint::hit("tool.after_effect");
+        let (result, summary) = match ended {
+            Ok(Ok(Ok(output))) => succeeded(output, output_limit, tainted),
+            Ok(Ok(Err(error))) => (failed_tainted(&error, tainted), String::new()),
+            Ok(Err(_)) => (failed("the tool broke down"), String::new()),
+            Err(_) => {
+                running.abort();
+                (failed(&strings::tool_timed_out(limit)), String::new())
+            }
+        };
+        Ran {
+            index,
+            result,
+            summary,
+            took: begun.elapsed(),
+        }
+    }
+}
+
+/// On whose behalf a turn's tools run.
+pub(super) fn context(user: &UserName, policy: Option<&Policy>, cancel: &CancellationToken) -> ToolContext {
+    ToolContext {
+        user: user.clone(),
+        time_zone: policy.and_then(|policy| policy.time_zone.clone()),
+        cancel: cancel.child_token(),
+    }
+}
+
+fn succeeded(output: ToolOutput, limit_bytes: usize, tainted: bool) -> (CallResult, String) {
+    let text = Text::new(cut_output(&output.text, limit_bytes).into_owned());
+    (
+        CallResult {
+            text,
+            outcome: CallOutcome::Succeeded,
+            tainted,
+        },
+        output.summary,
+    )
+}
+
+fn failed_tainted(error: &ToolError, tainted: bool) -> CallResult {
+    CallResult {
+        tainted,
+        ..failed(&error.to_string())
+    }
+}
+
+fn failed(reason: &str) -> CallResult {
+    CallResult {
+        text: strings::tool_error(reason),
+        outcome: CallOutcome::Failed,
+        tainted: false,
+    }
+}
+
+fn refused(reason: &str) -> CallResult {
+    CallResult {
+        text: strings::tool_error(reason),
+        outcome: CallOutcome::Refused,
+        tainted: false,
+    }
+}
+
+fn cancelled() -> CallResult {
+    CallResult {
+        text: Text::from(strings::CALL_STOPPED),
+        outcome: CallOutcome::Cancelled,
+        tainted: false,
+    }
+}

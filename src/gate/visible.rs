@@ -1,0 +1,54 @@
+//! Makes hidden characters visible, so that what a person confirms is what they saw.
+
+use std::fmt::Write as _;
+
+/// The text with control, bidirectional, zero-width, tag and other invisible characters written as `⟨U+202E⟩`.
+/// Line breaks and tabs stay.
+pub fn make_visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            let _ = write!(shown, "⟨U+{:04X}⟩", u32::from(character));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a reader would not see the character, or see others in another order because of it.
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\n' | '\t' => false,
+        '\u{00AD}'
+        | '\u{034F}'
+        | '\u{061C}'
+        | '\u{115F}'
+        | '\u{1160}'
+        | '\u{17B4}'
+        | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' => true,
+        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => true,
+        '\u{2000}'..='\u{200A}' | '\u{00A0}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => true,
+        '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{2800}' => true,
+        '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E0FFF}' | '\u{1D173}'..='\u{1D17A}' => true,
+        other => other.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_written_out() {
+        assert_eq!(make_visible("a\u{202E}b\u{200B}c\u{7}"), "a⟨U+202E⟩b⟨U+200B⟩c⟨U+0007⟩");
+        assert_eq!(make_visible("x\u{E0041}y\r\n"), "x⟨U+E0041⟩y⟨U+000D⟩\n");
+    }
+
+    #[test]
+    fn ordinary_text_stays_as_it_is() {
+        let text = "Grüße, 世界 👋🏽\n\tid 7";
+        assert_eq!(make_visible(text), text);
+    }
+}

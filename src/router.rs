@@ -1,0 +1,215 @@
+//! What an event means: a request, a decision, a command, or nothing for us. Pure: it is given what it must know, and touches nothing.
+
+mod command;
+
+pub use command::Command;
+
+use crate::domain::{ApprovalId, Risk, UserName};
+use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
+use crate::strings;
+use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MessageRef, Provenance, SenderKind, Text};
+
+/// What the router must know to understand an event.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    /// Who the sender is to us.
+    pub user: Option<&'a UserName>,
+    /// Whether this stranger was told so lately.
+    pub stranger_told: bool,
+    /// The words that decide.
+    pub keywords: &'a Keywords,
+    /// The conversation's questions: all open ones, and those decided lately.
+    pub approvals: &'a [ApprovalView],
+    /// The question whose prompt is the newest message of the bot in this conversation, where it is one.
+    pub newest_is_prompt_of: Option<ApprovalId>,
+}
+
+/// What the router sees of a question.
+#[derive(Clone, Debug)]
+pub struct ApprovalView {
+    /// Its id.
+    pub id: ApprovalId,
+    /// Its code.
+    pub code: String,
+    /// Who alone may decide.
+    pub asker: UserName,
+    /// The tool's risk.
+    pub risk: Risk,
+    /// Open or decided.
+    pub status: ApprovalStatus,
+    /// The messages that showed it.
+    pub prompts: Vec<MessageRef>,
+    /// The codes that were open when it was put.
+    pub shown_with: Vec<String>,
+}
+
+/// What is to be done about an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Nothing; the word says why, for the store.
+    Ignore(&'static str),
+    /// Tell the sender something.
+    Say(String),
+    /// Tell a stranger that they are one.
+    TellStranger,
+    /// A new request.
+    Ask {
+        /// Whether the words are somebody else's.
+        tainted: bool,
+    },
+    /// Decide questions.
+    Decide {
+        /// Which ones.
+        approvals: Vec<ApprovalId>,
+        /// How.
+        choice: Choice,
+        /// What was said with it.
+        reason: Option<Text>,
+    },
+    /// Do what a command says.
+    Run(Command),
+}
+
+/// Understands one event.
+pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
+    if event.sender.kind != SenderKind::Person {
+        return Intent::Ignore("not a person");
+    }
+    let Some(user) = situation.user else {
+        let may_tell = event.chat_kind == ChatKind::OneToOne && !situation.stranger_told;
+        return if may_tell {
+            Intent::TellStranger
+        } else {
+            Intent::Ignore("stranger")
+        };
+    };
+    match &event.kind {
+        EventKind::Message(message) => route_message(event, message, user, situation),
+        EventKind::Choice { choice, .. } => match Choice::from_id(choice) {
+            Some((approval, choice)) => decide(&[approval], choice, None, user, situation),
+            None => Intent::Say(strings::NOTHING_TO_DECIDE.to_owned()),
+        },
+        EventKind::Stop => Intent::Run(Command::Stop),
+        EventKind::Reaction { .. } => Intent::Ignore("reaction"),
+        EventKind::Edit(_) => Intent::Ignore("edit"),
+        EventKind::Other { .. } => Intent::Ignore("not for us"),
+    }
+}
+
+fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situation: &Situation<'_>) -> Intent {
+    let text = message.text.as_str();
+    if message.provenance != Provenance::Typed {
+        let about_gate = Command::read(text).is_some() || situation.keywords.read(text).is_some();
+        return match (about_gate, message.addressed) {
+            (true, _) => Intent::Say(strings::MUST_BE_TYPED.to_owned()),
+            (false, true) => Intent::Ask {
+                tainted: message.provenance != Provenance::Transcript,
+            },
+            (false, false) => Intent::Ignore("not addressed"),
+        };
+    }
+    if let Some(command) = Command::read(text) {
+        return Intent::Run(command);
+    }
+    let prompt = message
+        .reply_to
+        .as_ref()
+        .and_then(|replied| situation.approvals.iter().find(|approval| approval.prompts.contains(replied)));
+    let spoken = situation.keywords.read(text);
+    match (prompt, spoken) {
+        (prompt, Some(spoken)) => match (spoken.about, prompt) {
+            (About::Code(code), _) => match situation.approvals.iter().find(|approval| approval.code == code) {
+                Some(approval) => decide(&[approval.id], choice_of(spoken.word), None, user, situation),
+                None => Intent::Say(strings::no_such_code(&code)),
+            },
+            (About::All, prompt) => decide_all(spoken.word, prompt, user, situation),
+            (About::Unnamed, Some(prompt)) => decide(&[prompt.id], choice_of(spoken.word), None, user, situation),
+            (About::Unnamed, None) => bare_keyword(event, spoken.word, user, situation).unwrap_or_else(|| ordinary(message)),
+        },
+        (Some(prompt), None) if !message.text.is_blank() => {
+            decide(&[prompt.id], Choice::Deny, Some(message.text.clone()), user, situation)
+        }
+        (_, None) => ordinary(message),
+    }
+}
+
+fn ordinary(message: &IncomingMessage) -> Intent {
+    if !message.addressed {
+        return Intent::Ignore("not addressed");
+    }
+    if message.text.is_blank() && message.attachments.is_empty() {
+        return Intent::Ignore("empty");
+    }
+    Intent::Ask { tainted: false }
+}
+
+/// A keyword that names nothing decides only where nobody can be mistaken about what it means (engine.md 3).
+fn bare_keyword(event: &Event, word: Word, user: &UserName, situation: &Situation<'_>) -> Option<Intent> {
+    let mut open = situation
+        .approvals
+        .iter()
+        .filter(|approval| approval.status == ApprovalStatus::Pending);
+    let (only, others) = (open.next()?, open.next());
+    let unmistakable = event.chat_kind == ChatKind::OneToOne
+        && others.is_none()
+        && situation.newest_is_prompt_of == Some(only.id)
+        && only.risk != Risk::High
+        && word != Word::Always;
+    unmistakable.then(|| decide(&[only.id], choice_of(word), None, user, situation))
+}
+
+/// "All" means the set that was shown: with the prompt replied to, else with the newest one; never a high-risk one.
+fn decide_all(word: Word, prompt: Option<&ApprovalView>, user: &UserName, situation: &Situation<'_>) -> Intent {
+    let newest = || {
+        situation
+            .approvals
+            .iter()
+            .find(|approval| Some(approval.id) == situation.newest_is_prompt_of)
+    };
+    let Some(shown) = prompt.or_else(newest) else {
+        return Intent::Say(strings::NOTHING_TO_DECIDE.to_owned());
+    };
+    let covered: Vec<ApprovalId> = situation
+        .approvals
+        .iter()
+        .filter(|approval| approval.status == ApprovalStatus::Pending && shown.shown_with.contains(&approval.code))
+        .filter(|approval| word == Word::No || approval.risk != Risk::High)
+        .map(|approval| approval.id)
+        .collect();
+    decide(&covered, choice_of(word), None, user, situation)
+}
+
+fn decide(ids: &[ApprovalId], choice: Choice, reason: Option<Text>, user: &UserName, situation: &Situation<'_>) -> Intent {
+    let views: Vec<_> = situation
+        .approvals
+        .iter()
+        .filter(|approval| ids.contains(&approval.id))
+        .collect();
+    if views.is_empty() {
+        return Intent::Say(strings::NOTHING_TO_DECIDE.to_owned());
+    }
+    if views.iter().any(|approval| &approval.asker != user) {
+        return Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned());
+    }
+    match views.iter().find(|approval| approval.status != ApprovalStatus::Pending) {
+        Some(decided) => Intent::Say(strings::already_decided(&decided.code, decided.status.as_str())),
+        None => Intent::Decide {
+            approvals: views.iter().map(|approval| approval.id).collect(),
+            choice,
+            reason,
+        },
+    }
+}
+
+fn choice_of(word: Word) -> Choice {
+    match word {
+        Word::Yes => Choice::Once,
+        Word::Session => Choice::Session,
+        Word::Always => Choice::Always,
+        Word::No => Choice::Deny,
+        Word::Show => Choice::Show,
+    }
+}
+
+#[cfg(test)]
+mod tests;

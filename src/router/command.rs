@@ -1,0 +1,71 @@
+//! The commands that a person can type.
+
+use crate::gate::keywords::is_code;
+use cortex_chat::Text;
+
+/// A command of the chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// What can I do here?
+    Help,
+    /// Begin a new session.
+    New,
+    /// Stop what runs for the sender in this conversation.
+    Stop,
+    /// What is going on?
+    Status,
+    /// What waits for a decision?
+    Approvals,
+    /// Deny a question, or all of them.
+    Deny {
+        /// Which one; `None` is all.
+        code: Option<String>,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// What was used?
+    Usage,
+    /// There is no such command.
+    Unknown(String),
+}
+
+impl Command {
+    /// Reads a command: `/name` or `!name`, perhaps with the bot's name after an `@`, and its words. `None` where the text is
+    /// none: a path such as `/etc/hosts`, a lone mark, ordinary words.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let body = text.strip_prefix(['/', '!'])?;
+        let (head, rest) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
+        let name = head.split_once('@').map_or(head, |(name, _)| name).to_lowercase();
+        let starts_with_letter = name.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
+        if !starts_with_letter
+            || !name
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric() || character == '_')
+        {
+            return None;
+        }
+        let rest = rest.trim();
+        Some(match name.as_str() {
+            "help" | "start" => Self::Help,
+            "new" => Self::New,
+            "stop" => Self::Stop,
+            "status" => Self::Status,
+            "approvals" => Self::Approvals,
+            "deny" => Self::deny(rest),
+            "usage" => Self::Usage,
+            _ => Self::Unknown(name),
+        })
+    }
+
+    fn deny(rest: &str) -> Self {
+        let (first, others) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let (code, reason) = match first {
+            "all" => (None, others),
+            code if is_code(code) => (Some(code.to_uppercase()), others),
+            _ => (None, rest),
+        };
+        let reason = Some(reason.trim()).filter(|reason| !reason.is_empty()).map(Text::from);
+        Self::Deny { code, reason }
+    }
+}

@@ -1,0 +1,296 @@
+use super::*;
+use cortex_chat::{Address, Sender};
+use jiff::Timestamp;
+
+fn ann() -> UserName {
+    UserName("ann".into())
+}
+
+fn open(code: &str, prompt: &str, shown_with: &[&str]) -> ApprovalView {
+    ApprovalView {
+        id: ApprovalId::new(),
+        code: code.into(),
+        asker: ann(),
+        risk: Risk::Medium,
+        status: ApprovalStatus::Pending,
+        prompts: vec![prompt.into()],
+        shown_with: shown_with.iter().map(|code| (*code).to_owned()).collect(),
+    }
+}
+
+fn typed(text: &str) -> IncomingMessage {
+    IncomingMessage {
+        reference: "m1".into(),
+        text: text.into(),
+        reply_to: None,
+        addressed: true,
+        provenance: Provenance::Typed,
+        attachments: Vec::new(),
+    }
+}
+
+fn event(message: IncomingMessage) -> Event {
+    Event {
+        id: "e1".into(),
+        address: Address {
+            connector: "console".into(),
+            chat: "local".into(),
+            thread: None,
+        },
+        chat_kind: ChatKind::OneToOne,
+        at: Timestamp::UNIX_EPOCH,
+        sender: Sender {
+            id: "local".into(),
+            kind: SenderKind::Person,
+            display_name: None,
+        },
+        kind: EventKind::Message(message),
+    }
+}
+
+fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<ApprovalId>) -> Intent {
+    let keywords = Keywords::default();
+    let user = ann();
+    let situation = Situation {
+        user: Some(&user),
+        stranger_told: false,
+        keywords: &keywords,
+        approvals,
+        newest_is_prompt_of: newest,
+    };
+    route(event, &situation)
+}
+
+fn decided(intent: &Intent) -> Option<(Vec<ApprovalId>, Choice)> {
+    match intent {
+        Intent::Decide { approvals, choice, .. } => Some((approvals.clone(), *choice)),
+        _ => None,
+    }
+}
+
+#[test]
+fn bare_keyword_decides_only_the_one_newest_question() {
+    let question = open("K2", "p1", &["K2"]);
+    let id = question.id;
+    let one = [question];
+    assert_eq!(
+        decided(&understood(&event(typed("Yes.")), &one, Some(id))),
+        Some((vec![id], Choice::Once))
+    );
+    // The bot said something else since.
+    assert_eq!(understood(&event(typed("ok")), &one, None), Intent::Ask { tainted: false });
+    // "Always" is never given by a bare word.
+    assert_eq!(
+        understood(&event(typed("always")), &one, Some(id)),
+        Intent::Ask { tainted: false }
+    );
+    // Two are open.
+    let two = [open("K2", "p1", &["K2"]), open("M2", "p2", &["K2", "M2"])];
+    assert_eq!(
+        understood(&event(typed("yes")), &two, Some(two[1].id)),
+        Intent::Ask { tainted: false }
+    );
+    // High risk.
+    let high = [ApprovalView {
+        risk: Risk::High,
+        ..open("K2", "p1", &["K2"])
+    }];
+    assert_eq!(
+        understood(&event(typed("yes")), &high, Some(high[0].id)),
+        Intent::Ask { tainted: false }
+    );
+    // In a room.
+    let in_room = Event {
+        chat_kind: ChatKind::Room,
+        ..event(typed("yes"))
+    };
+    assert_eq!(understood(&in_room, &one, Some(id)), Intent::Ask { tainted: false });
+    // A question.
+    assert_eq!(
+        understood(&event(typed("yes?")), &one, Some(id)),
+        Intent::Ask { tainted: false }
+    );
+}
+
+#[test]
+fn reply_to_the_prompt_decides_and_other_words_deny() {
+    let question = open("K2", "p1", &["K2"]);
+    let id = question.id;
+    let one = [question];
+    let reply = |text| {
+        event(IncomingMessage {
+            reply_to: Some("p1".into()),
+            ..typed(text)
+        })
+    };
+    assert_eq!(
+        decided(&understood(&reply("always"), &one, None)),
+        Some((vec![id], Choice::Always))
+    );
+    let denied = Intent::Decide {
+        approvals: vec![id],
+        choice: Choice::Deny,
+        reason: Some(Text::from("not that file")),
+    };
+    assert_eq!(understood(&reply("not that file"), &one, None), denied);
+}
+
+#[test]
+fn code_names_its_question() {
+    let approvals = [open("K2", "p1", &["K2"]), open("M2", "p2", &["K2", "M2"])];
+    let id = approvals[0].id;
+    assert_eq!(
+        decided(&understood(&event(typed("no k2")), &approvals, None)),
+        Some((vec![id], Choice::Deny))
+    );
+    assert_eq!(
+        understood(&event(typed("yes Z9")), &approvals, None),
+        Intent::Say(strings::no_such_code("Z9"))
+    );
+}
+
+#[test]
+fn yes_all_covers_the_set_shown_without_high_risk() {
+    let first = open("K2", "p1", &["K2"]);
+    let second = open("M2", "p2", &["K2", "M2", "P2"]);
+    let third = ApprovalView {
+        risk: Risk::High,
+        ..open("P2", "p3", &["K2", "M2", "P2"])
+    };
+    let later = open("R2", "p4", &["K2", "M2", "P2", "R2"]);
+    let approvals = [first, second, third, later];
+    let reply = event(IncomingMessage {
+        reply_to: Some("p2".into()),
+        ..typed("yes all")
+    });
+    let covered = decided(&understood(&reply, &approvals, None));
+    assert_eq!(
+        covered,
+        Some((vec![approvals[0].id, approvals[1].id], Choice::Once)),
+        "what came later is not covered"
+    );
+}
+
+#[test]
+fn forwarded_edited_and_dictated_words_never_decide_or_command() {
+    let question = open("K2", "p1", &["K2"]);
+    let id = question.id;
+    let one = [question];
+    for provenance in [Provenance::Forwarded, Provenance::ViaBot, Provenance::Transcript] {
+        for text in ["yes", "yes K2", "/new", "!stop"] {
+            let message = IncomingMessage {
+                provenance,
+                reply_to: Some("p1".into()),
+                ..typed(text)
+            };
+            let intent = understood(&event(message), &one, Some(id));
+            assert_eq!(
+                intent,
+                Intent::Say(strings::MUST_BE_TYPED.to_owned()),
+                "{provenance:?} {text}"
+            );
+        }
+    }
+    let edit = Event {
+        kind: EventKind::Edit(typed("yes K2")),
+        ..event(typed(""))
+    };
+    assert_eq!(understood(&edit, &one, Some(id)), Intent::Ignore("edit"));
+}
+
+#[test]
+fn bots_and_hidden_senders_are_nobody() {
+    for kind in [SenderKind::Bot, SenderKind::Anonymous] {
+        let mut event = event(typed("yes K2"));
+        event.sender.kind = kind;
+        assert_eq!(
+            understood(&event, &[open("K2", "p1", &["K2"])], None),
+            Intent::Ignore("not a person")
+        );
+    }
+}
+
+#[test]
+fn another_person_decides_nothing() {
+    let question = ApprovalView {
+        asker: UserName("bob".into()),
+        ..open("K2", "p1", &["K2"])
+    };
+    let press = Event {
+        kind: EventKind::Choice {
+            message: "p1".into(),
+            choice: Choice::Once.id(question.id),
+        },
+        ..event(typed(""))
+    };
+    assert_eq!(
+        understood(&press, &[question], None),
+        Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned())
+    );
+}
+
+#[test]
+fn late_press_is_told_what_was_decided() {
+    let question = ApprovalView {
+        status: ApprovalStatus::Denied,
+        ..open("K2", "p1", &["K2"])
+    };
+    let press = Event {
+        kind: EventKind::Choice {
+            message: "p1".into(),
+            choice: Choice::Once.id(question.id),
+        },
+        ..event(typed(""))
+    };
+    assert_eq!(
+        understood(&press, &[question], None),
+        Intent::Say(strings::already_decided("K2", "denied"))
+    );
+    let forged = Event {
+        kind: EventKind::Choice {
+            message: "p1".into(),
+            choice: "nonsense:o".into(),
+        },
+        ..event(typed(""))
+    };
+    assert_eq!(
+        understood(&forged, &[], None),
+        Intent::Say(strings::NOTHING_TO_DECIDE.to_owned())
+    );
+}
+
+#[test]
+fn stranger_is_told_once() {
+    let keywords = Keywords::default();
+    let mut situation = Situation {
+        user: None,
+        stranger_told: false,
+        keywords: &keywords,
+        approvals: &[],
+        newest_is_prompt_of: None,
+    };
+    assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
+    situation.stranger_told = true;
+    assert_eq!(route(&event(typed("hi")), &situation), Intent::Ignore("stranger"));
+    situation.stranger_told = false;
+    let in_room = Event {
+        chat_kind: ChatKind::Room,
+        ..event(typed("hi"))
+    };
+    assert_eq!(route(&in_room, &situation), Intent::Ignore("stranger"));
+}
+
+#[test]
+fn commands_are_told_from_paths_and_words() {
+    assert_eq!(Command::read("/new"), Some(Command::New));
+    assert_eq!(Command::read(" !Stop@cortex_bot "), Some(Command::Stop));
+    let deny = Command::Deny {
+        code: Some("K2".into()),
+        reason: Some(Text::from("too risky")),
+    };
+    assert_eq!(Command::read("/deny k2 too risky"), Some(deny));
+    assert_eq!(Command::read("/frobnicate now"), Some(Command::Unknown("frobnicate".into())));
+    for text in ["/etc/hosts", "/", "! what", "new", "//x", "/9lives"] {
+        assert_eq!(Command::read(text), None, "{text}");
+    }
+}

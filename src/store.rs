@@ -1,0 +1,64 @@
+//! What must outlive the process: a small set of closed commands, each one transaction, and queries.
+//!
+//! Nobody outside sees a transaction, so the one writing connection can commit many commands with one sync to disk.
+
+mod accept;
+mod approvals;
+mod claim;
+mod identity;
+mod message;
+mod query;
+mod recover;
+mod rows;
+mod sqlite;
+mod step;
+mod toolrun;
+
+pub use accept::{Accepted, RouterSettings};
+pub use claim::{ClaimedTurn, HistoryEntry};
+pub use identity::{DeclaredUser, PersonContext};
+pub use message::{MessageId, MessageRow, Shown};
+pub use query::{OpenTurn, StatusFacts, UsageTotals};
+pub use recover::Recovered;
+pub use sqlite::{OpenError, Store};
+pub use step::{AuditRecord, Committed, DesiredMessage, Fence, HistoryAppend, NewQuestion, StepCommit, UsageRecord};
+pub use toolrun::{FinishedRun, ToolStart};
+
+use thiserror::Error;
+
+/// Why a command of the store did not take effect. Nothing of it did.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// No room: on the disk or within the store's own size limit.
+    #[error("the store is full ({0}); free some space, or raise store.max_size_mib, and try again")]
+    Full(String),
+    /// Somebody else moved the turn on; the caller's work is void.
+    #[error("the turn has moved on since (version {expected} expected)")]
+    Superseded {
+        /// What the caller had.
+        expected: u64,
+    },
+    /// Stored data that cannot be; names the place, not the content.
+    #[error("the store holds something impossible in {place}: {problem}")]
+    Corrupt {
+        /// Table, column and row.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}

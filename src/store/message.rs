@@ -1,0 +1,324 @@
+//! What the chats should show: desired and shown versions of every message of ours.
+
+use super::rows::{address, from_json, to_json};
+use super::{Store, StoreError};
+use crate::domain::{ApprovalId, TurnId};
+use cortex_chat::{
+    Address, ChatKind, ConnectorName, Document, MessageKind, MessageRef, OutgoingMessage, SendKey, TextLimit,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::fmt;
+
+/// The name of one of our messages, made from what it is for, so that making it twice is making it once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// A part of a turn's answer.
+    pub fn answer(turn: TurnId, segment: u32, part: usize) -> Self {
+        Self(format!("{turn}.a{segment}.{part}"))
+    }
+
+    /// A question; it is put again under a new number.
+    pub fn prompt(approval: ApprovalId, announcement: u32) -> Self {
+        Self(format!("{approval}.p{announcement}"))
+    }
+
+    /// A word of the daemon about something that happened once.
+    pub fn notice(about: &str, part: usize) -> Self {
+        Self(format!("{about}.n{part}"))
+    }
+
+    /// As it stands in the store.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same name for every attempt to send it.
+    pub fn send_key(&self) -> SendKey {
+        SendKey::new(self.0.clone())
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A message as the store knows it.
+#[derive(Clone, Debug)]
+pub struct MessageRow {
+    /// Its name.
+    pub id: MessageId,
+    /// Where it stands.
+    pub address: Address,
+    /// One-to-one or not.
+    pub chat_kind: ChatKind,
+    /// The turn that it belongs to.
+    pub turn: Option<TurnId>,
+    /// What it should show; `None`: it should not be there.
+    pub desired: Option<OutgoingMessage>,
+    /// Counts changes of `desired`.
+    pub desired_version: u64,
+    /// The version that the platform confirmed.
+    pub shown_version: u64,
+    /// Whether a send was begun whose outcome is unknown.
+    pub maybe_sent: bool,
+    /// The platform's reference.
+    pub reference: Option<MessageRef>,
+}
+
+/// What became of a message on the platform.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// It stands there in this version.
+    At {
+        /// The platform's reference.
+        reference: MessageRef,
+        /// The stored version; `None` for a passing picture of a growing answer.
+        version: Option<u64>,
+    },
+    /// It was taken away.
+    Removed {
+        /// The stored version.
+        version: u64,
+    },
+    /// The platform will not have it; nothing more is tried.
+    Undeliverable {
+        /// The stored version.
+        version: u64,
+        /// Why, without content.
+        reason: String,
+    },
+}
+
+/// A change of what should be shown.
+pub(super) struct Desire {
+    pub(super) id: MessageId,
+    pub(super) conversation: i64,
+    pub(super) turn: Option<TurnId>,
+    pub(super) approval: Option<ApprovalId>,
+    pub(super) content: Option<OutgoingMessage>,
+}
+
+const COLUMNS: &str = "message.id, conversation.connector, conversation.chat, conversation.thread, conversation.chat_kind, \
+     message.turn, message.desired, message.desired_version, message.shown_version, message.send_state, message.reference";
+const TABLES: &str = "message JOIN conversation ON conversation.id = message.conversation";
+
+impl Store {
+    /// Notes on disk that a message is about to be sent. Makes the row of a live answer at its first showing.
+    pub async fn begin_send(&self, id: MessageId, conversation: Option<(i64, TurnId)>) -> Result<(), StoreError> {
+        let now = self.clock.now().as_millisecond();
+        self.write(move |connection| {
+            let changed = connection
+                .prepare_cached("UPDATE message SET send_state = 'sending' WHERE id = ?1")?
+                .execute([id.as_str()])?;
+            if changed == 0
+                && let Some((conversation, turn)) = conversation
+            {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO message
+                         (id, connector, conversation, turn, desired_version, shown_version, send_state, created_at)
+                         SELECT ?1, connector, id, ?3, 0, 0, 'sending', ?4 FROM conversation WHERE id = ?2",
+                    )?
+                    .execute(params![id.as_str(), conversation, turn.to_string(), now])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes what the platform made of a message.
+    pub async fn record_shown(&self, id: MessageId, shown: Shown) -> Result<(), StoreError> {
+        let now = self.clock.now().as_millisecond();
+        self.write(move |connection| {
+            match shown {
+                Shown::At { reference, version } => connection
+                    .prepare_cached(
+                        "UPDATE message SET send_state = 'sent', reference = ?2, shown_version = max(shown_version, ?3),
+                         sent_at = coalesce(sent_at, ?4) WHERE id = ?1",
+                    )?
+                    .execute(params![id.as_str(), reference.as_str(), version.unwrap_or(0) as i64, now])?,
+                Shown::Removed { version } => connection
+                    .prepare_cached(
+                        "UPDATE message SET send_state = 'unsent', reference = NULL, shown_version = ?2 WHERE id = ?1",
+                    )?
+                    .execute(params![id.as_str(), version as i64])?,
+                Shown::Undeliverable { version, reason } => {
+                    super::step::audit(
+                        connection,
+                        now,
+                        "",
+                        None,
+                        "undeliverable",
+                        &serde_json::json!({"message": id.as_str(), "reason": reason}),
+                    )?;
+                    connection
+                        .prepare_cached("UPDATE message SET send_state = 'failed', shown_version = ?2 WHERE id = ?1")?
+                        .execute(params![id.as_str(), version as i64])?
+                }
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that a message is sent again although it may have arrived.
+    pub async fn record_possible_duplicate(&self, id: MessageId) -> Result<(), StoreError> {
+        let now = self.clock.now().as_millisecond();
+        self.write(move |connection| {
+            let body = serde_json::json!({"message": id.as_str()});
+            super::step::audit(connection, now, "", None, "possible_duplicate", &body)
+        })
+        .await
+    }
+
+    /// The messages of a connector that do not yet stand as they should.
+    pub async fn messages_to_show(&self, connector: ConnectorName) -> Result<Vec<MessageRow>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM {TABLES}
+                 WHERE message.connector = ?1 AND message.shown_version < message.desired_version ORDER BY message.number"
+            ))?;
+            let rows = statement
+                .query_map([connector.as_str()], read_row)?
+                .collect::<Result<Vec<_>, _>>()?;
+            rows.into_iter().map(finish_row).collect()
+        })
+        .await
+    }
+}
+
+/// Sets what a message should show, and gives the row for the pacer.
+pub(super) fn desire(connection: &Connection, now: i64, desire: Desire) -> Result<MessageRow, StoreError> {
+    let content = desire.content.as_ref().map(to_json).transpose()?;
+    connection
+        .prepare_cached(
+            "INSERT INTO message
+             (id, connector, conversation, turn, approval, desired, desired_version, shown_version, send_state, created_at)
+             SELECT ?1, connector, id, ?3, ?4, ?5, 1, 0, 'unsent', ?6 FROM conversation WHERE id = ?2
+             ON CONFLICT (id) DO UPDATE SET desired = excluded.desired, desired_version = desired_version + 1",
+        )?
+        .execute(params![
+            desire.id.as_str(),
+            desire.conversation,
+            desire.turn.map(|turn| turn.to_string()),
+            desire.approval.map(|approval| approval.to_string()),
+            content,
+            now
+        ])?;
+    row_by_id(connection, &desire.id)?.ok_or_else(|| StoreError::Corrupt {
+        place: format!("message {}", desire.id),
+        problem: "its conversation is not there".to_owned(),
+    })
+}
+
+/// A word of the daemon to a conversation, in as many messages as it needs.
+pub(super) fn notify(
+    connection: &Connection,
+    now: i64,
+    conversation: i64,
+    about: &str,
+    body: Document,
+    reply_to: Option<&MessageRef>,
+    limit: TextLimit,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let parts = body.split(limit);
+    let last_part = parts.len().saturating_sub(1);
+    let mut rows = Vec::with_capacity(parts.len());
+    for (part, body) in parts.into_iter().enumerate() {
+        let content = OutgoingMessage {
+            kind: MessageKind::Notice,
+            body,
+            choices: Vec::new(),
+            reply_to: reply_to.filter(|_| part == 0).cloned(),
+            live: false,
+            last: part == last_part,
+        };
+        rows.push(desire(
+            connection,
+            now,
+            Desire {
+                id: MessageId::notice(about, part),
+                conversation,
+                turn: None,
+                approval: None,
+                content: Some(content),
+            },
+        )?);
+    }
+    Ok(rows)
+}
+
+/// The messages of a turn.
+pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<MessageRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE message.turn = ?1 ORDER BY message.number"
+    ))?;
+    let rows = statement
+        .query_map([turn.to_string()], read_row)?
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.into_iter().map(finish_row).collect()
+}
+
+/// The messages that showed a question.
+pub(super) fn of_approval(connection: &Connection, approval: &str) -> Result<Vec<MessageRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE message.approval = ?1 ORDER BY message.number"
+    ))?;
+    let rows = statement.query_map([approval], read_row)?.collect::<Result<Vec<_>, _>>()?;
+    rows.into_iter().map(finish_row).collect()
+}
+
+fn row_by_id(connection: &Connection, id: &MessageId) -> Result<Option<MessageRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE message.id = ?1"))?;
+    statement
+        .query_row([id.as_str()], read_row)
+        .optional()?
+        .map(finish_row)
+        .transpose()
+}
+
+struct RawRow {
+    id: String,
+    address: Address,
+    chat_kind: ChatKind,
+    turn: Option<String>,
+    desired: Option<String>,
+    desired_version: i64,
+    shown_version: i64,
+    send_state: String,
+    reference: Option<String>,
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
+    let (address, chat_kind) = address(row, 1)?;
+    Ok(RawRow {
+        id: row.get(0)?,
+        address,
+        chat_kind,
+        turn: row.get(5)?,
+        desired: row.get(6)?,
+        desired_version: row.get(7)?,
+        shown_version: row.get(8)?,
+        send_state: row.get(9)?,
+        reference: row.get(10)?,
+    })
+}
+
+fn finish_row(raw: RawRow) -> Result<MessageRow, StoreError> {
+    let place = format!("message.desired of {}", raw.id);
+    Ok(MessageRow {
+        address: raw.address,
+        chat_kind: raw.chat_kind,
+        turn: raw.turn.and_then(|turn| turn.parse().ok()),
+        desired: raw.desired.map(|json| from_json(&json, &place)).transpose()?,
+        desired_version: raw.desired_version as u64,
+        shown_version: raw.shown_version as u64,
+        maybe_sent: raw.send_state == "sending",
+        reference: raw.reference.map(Into::into),
+        id: MessageId(raw.id),
+    })
+}

@@ -1,0 +1,242 @@
+//! The sentences that people and models read from the daemon itself, in one place and away from logic.
+
+use crate::domain::{Risk, Role};
+use crate::turn::{CallOutcome, ToolLogEntry};
+use cortex_chat::Text;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+// --- What a model reads as a call's result.
+
+/// A call that a person's decision in this turn already refused.
+pub const CALL_DENIED_BEFORE: &str =
+    "the user denied this same call earlier in this request, so it was not asked again. Do not repeat it.";
+/// A call made again and again.
+pub const CALL_REPEATED: &str = "this same call was just made twice in a row, so it was not run a third time. Use the results you have, or do something else.";
+/// A call that was open when the turn failed.
+pub const CALL_NOT_RUN: &str = "Tool error: the request ended before this call was run.";
+/// A call that was open when the turn was stopped.
+pub const CALL_STOPPED: &str = "Tool error: the user stopped the request before this call was finished.";
+/// Nobody decided in time.
+pub const CALL_EXPIRED: &str = "Action denied: nobody confirmed it in time.";
+/// A crash cut the call off, and the person did not want it repeated.
+pub const CALL_OUTCOME_UNKNOWN: &str = "The outcome of this call is unknown: the program was interrupted while it ran, and the user did not want it repeated. \
+     It may or may not have taken effect.";
+/// A call after whose decision the question ran out.
+pub const APPROVAL_RAN_OUT: &str = "the confirmation ran out before the tool could be run";
+
+/// An error as a call's result.
+pub fn tool_error(reason: &str) -> Text {
+    Text::new(format!("Tool error: {reason}"))
+}
+
+/// Arguments that are no JSON object.
+pub fn arguments_not_json(problem: &str) -> String {
+    format!(
+        "the arguments are not a valid JSON object ({problem}), so the tool was not run. Call it again with complete, valid JSON."
+    )
+}
+
+/// More calls in one answer than are handled.
+pub fn too_many_calls(limit: usize) -> String {
+    format!("at most {limit} calls can be made in one answer; this one was not run")
+}
+
+/// More questions at once than a person should be asked.
+pub fn too_many_pending(limit: usize) -> String {
+    format!("at most {limit} actions can wait for confirmation at once; this one was not asked")
+}
+
+/// More questions in one turn than a person should be asked.
+pub fn too_many_gates(limit: u32) -> String {
+    format!("this request has already asked for confirmation {limit} times; this action was not asked")
+}
+
+/// A tool that does not exist.
+pub fn unknown_tool(known: &[&str]) -> String {
+    if known.is_empty() {
+        return "there is no such tool; no tools are available here".to_owned();
+    }
+    format!("there is no such tool; the available tools are: {}", known.join(", "))
+}
+
+/// The person said no.
+pub fn denied_by_user(reason: Option<&Text>) -> Text {
+    match reason {
+        Some(reason) => Text::new(format!("Action denied by user. Reason: {}", reason.as_str())),
+        None => Text::from("Action denied by user."),
+    }
+}
+
+/// The answer when no model could write one: what the tools gave, each cut.
+pub fn gathered_so_far(log: &[ToolLogEntry]) -> Text {
+    if log.is_empty() {
+        return Text::from("No answer came from the model.");
+    }
+    let mut text = String::from("No final answer could be written. This is what the tools gave:\n");
+    for entry in log {
+        let result = entry.result.as_str();
+        let cut: String = result.chars().take(500).collect();
+        let mark = if cut.len() < result.len() { " [cut]" } else { "" };
+        let _ = write!(text, "\n- `{}`: {}{mark}\n", entry.tool, cut.replace('\n', "\n  "));
+    }
+    Text::new(text)
+}
+
+// --- Why a tool may not be used.
+
+/// The tool is on the person's own block list.
+pub const TOOL_BLOCKED: &str = "this tool is blocked for the user";
+/// The person is no longer a user.
+pub const USER_REMOVED: &str = "the user who asked for this may no longer use the bot";
+/// Another role is needed.
+pub fn role_too_low(needed: Role) -> String {
+    format!(
+        "this tool needs the role {}",
+        if needed == Role::Admin { "admin" } else { "user" }
+    )
+}
+/// Too dangerous for this person.
+pub fn risk_too_high(risk: Risk, limit: Risk) -> String {
+    format!("this tool has {risk} risk, and the user may use tools up to {limit} risk")
+}
+/// Left out by policy or profile.
+pub const TOOL_NOT_OFFERED: &str = "this tool is not available here";
+
+// --- What a person reads.
+
+/// Said after an answer that the round limit ended.
+pub const CUT_SHORT: &str = "_(Stopped looking further: the limit of tool rounds for one request was reached.)_";
+/// Said after an answer that the person stopped.
+pub const STOPPED: &str = "_(Stopped.)_";
+/// The live message before there is anything to show.
+pub const WORKING: &str = "…";
+/// A message from nobody we know.
+pub const STRANGER: &str = "I only talk with people I know. Ask the person who runs me to add you.";
+/// A decision by somebody else.
+pub const NOT_YOURS_TO_DECIDE: &str = "This is not yours to decide; only the person who asked can.";
+/// A choice or reply that belongs to nothing.
+pub const NOTHING_TO_DECIDE: &str = "There is nothing waiting for a decision here.";
+/// `/new`.
+pub const NEW_SESSION: &str = "A new session has begun; I start without what was said before.";
+/// `/stop` with nothing to stop.
+pub const NOTHING_RUNS: &str = "Nothing is running.";
+/// A decision typed where it cannot count.
+pub const MUST_BE_TYPED: &str = "Decisions and commands only count when you type them yourself, as a new message; forwarded, edited or dictated ones do not.";
+/// A grant that the owner forbids.
+pub const ALWAYS_FORBIDDEN: &str = "“Always” is not possible for this; you can still allow it once.";
+/// The turn that crashed the daemon again and again.
+pub const SET_ASIDE: &str =
+    "I was interrupted three times while working on this, so I have set it aside. Please ask again, perhaps in other words.";
+/// An event that crashed the daemon again and again.
+pub const EVENT_SET_ASIDE: &str = "A message from you could not be handled three times, so I have set it aside.";
+
+/// What listeners of a turn are told when it waits.
+pub const CONFIRM_MESSAGE: &str = "Waiting for a decision.";
+
+/// `/help`.
+pub const HELP: &str = "\
+Write to me in your own words. I may use tools to look things up or to change things; before a dangerous one I ask you.
+
+**Commands**
+- `/new` starts a new session
+- `/stop` stops what is running here
+- `/status` shows what is going on
+- `/approvals` lists what waits for your decision
+- `/deny CODE reason` denies one of them, `/deny all` all of them
+- `/usage` shows the tokens used
+- `/help` shows this
+
+**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` names one by its code; \
+any other reply to the question denies it with your words as the reason.";
+
+/// A command that does not exist.
+pub fn unknown_command(name: &str) -> String {
+    let shown: String = name
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || *character == '_')
+        .take(32)
+        .collect();
+    format!("There is no command `/{shown}`. `/help` lists those there are.")
+}
+
+/// `/stop`.
+pub fn stopped(turns: usize) -> String {
+    match turns {
+        0 => NOTHING_RUNS.to_owned(),
+        1 => "Stopped.".to_owned(),
+        _ => format!("Stopped {turns} requests."),
+    }
+}
+
+/// A request that waits for the one before it.
+pub fn queued(ahead: usize) -> String {
+    match ahead {
+        1 => "Queued: I answer this after the request before it.".to_owned(),
+        _ => format!("Queued: {ahead} requests are before this one."),
+    }
+}
+
+/// A decision that came too late.
+pub fn already_decided(code: &str, decision: &str) -> String {
+    format!("{code} was already decided: {decision}.")
+}
+
+/// A code that names nothing.
+pub fn no_such_code(code: &str) -> String {
+    format!("Nothing waits under the code {code}. `/approvals` lists what does.")
+}
+
+/// A failed turn.
+pub fn failed(message: &str) -> String {
+    format!("⚠ {message}")
+}
+
+/// The whole turn took too long.
+pub fn turn_timed_out(limit: Duration) -> String {
+    format!("The request took longer than {}, so it was ended.", duration(limit))
+}
+
+/// One call of the model took too long.
+pub fn model_timed_out(label: &str, limit: Duration) -> String {
+    format!("The model {label} took longer than {} for one answer.", duration(limit))
+}
+
+/// A tool took too long.
+pub fn tool_timed_out(limit: Duration) -> String {
+    format!("the tool took longer than {} and was ended", duration(limit))
+}
+
+/// A duration as a person says it.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} minutes", seconds / 60),
+        7200..=172_799 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// One line of progress for a call that runs.
+pub fn progress_running(tool: &str) -> String {
+    format!("⚙ {tool} …")
+}
+
+/// One line of progress for a call that has ended.
+pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String {
+    let mark = match outcome {
+        CallOutcome::Succeeded => "✓",
+        CallOutcome::Failed | CallOutcome::Unknown => "⚠",
+        CallOutcome::Refused | CallOutcome::Denied | CallOutcome::Cancelled => "✗",
+    };
+    if summary.is_empty() {
+        format!("{mark} {tool}")
+    } else {
+        format!("{mark} {tool}: {summary}")
+    }
+}
+
+/// The live message's last line when the turn waits.
+pub const WAITING: &str = "⏸ Waiting for your decision.";
