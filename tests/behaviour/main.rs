@@ -4,4 +4,6 @@
 
 mod config;
 mod models;
+mod story;
+mod support;
 mod tools;
