@@ -190,7 +190,7 @@ fn shorten(text: &str, limit: usize) -> String {
 /// A code block whose fence is longer than any run of backticks inside it.
 fn fenced(language: &str, content: &str) -> String {
     let fence = "`".repeat(longest_backtick_run(content).max(2) + 1);
-    format!("{fence}{language}\n{content}\n{fence}")
+    format!("{fence}{language}\n{}\n{fence}", content.trim_end_matches('\n'))
 }
 
 fn inline_code(content: &str) -> String {

@@ -86,7 +86,7 @@ impl Store {
                     continue;
                 };
                 let earlier = message::of_approval(connection, &id)?;
-                for old in &earlier {
+                for old in earlier.iter().filter(|old| old.desired.is_some()) {
                     // What was never sent must not turn up beside the new one; what stands is closed.
                     let content = old
                         .reference
