@@ -457,18 +457,23 @@ async fn a_kept_place_mounted_into_the_folder_is_refused() {
         assert!(mount(from, to).success());
     }
     let mut told = Vec::new();
-    for path in ["whole/secret", "part/secret", "file"] {
-        told.push(
-            world
-                .prepare("file_read", &json!({"path": path}))
-                .await
-                .map_err(|error| error.to_string()),
-        );
+    for path in [
+        "whole",
+        "whole/secret",
+        "whole/new",
+        "part",
+        "part/secret",
+        "part/new",
+        "file",
+    ] {
+        for (tool, arguments) in &attempts(path)[..3] {
+            told.push((path, world.prepare(tool, arguments).await.map_err(|error| error.to_string())));
+        }
     }
     for (_, to) in mounts {
         Command::new("umount").arg(world.path(to)).status().unwrap();
     }
-    for (path, result) in ["whole/secret", "part/secret", "file"].into_iter().zip(told) {
+    for (path, result) in told {
         assert_eq!(result, Err(format!("{path}: is kept from the tools")));
     }
 }

@@ -97,6 +97,11 @@ fn wrong_arguments_are_named_by_path() {
 }
 
 #[test]
+fn null_stands_for_an_argument_left_out() {
+    assert_eq!(World::new().tools.check_arguments("file_list", &json!({"path": null})), Ok(()));
+}
+
+#[test]
 fn several_wrong_arguments_make_one_bounded_line() {
     let sentence = wrong(
         "file_search",

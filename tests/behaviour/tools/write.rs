@@ -159,18 +159,24 @@ async fn nothing_is_written_unprepared() {
     assert!(!world.exists("notes/a.md"));
 }
 
-#[tokio::test]
-async fn an_approved_write_runs_once() {
+#[tokio::test(flavor = "multi_thread")]
+async fn of_writes_approved_for_one_state_one_is_done() {
     let world = World::new();
-    world.put("notes/a.md", "one\n");
-    let arguments = json!({"path": "a.md", "content": "two\n", "mode": "append"});
-    let prepared = world.prepare("file_write", &arguments).await.unwrap();
-    let (first, second) = tokio::join!(
-        world.run("file_write", &arguments, &prepared),
-        world.run("file_write", &arguments, &prepared)
-    );
-    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
-    assert_eq!(world.content("notes/a.md"), "one\ntwo\n");
+    for _ in 0..20 {
+        world.put("notes/a.md", "one\n".repeat(10_000));
+        let arguments = json!({"path": "a.md", "content": "two\n", "mode": "append"});
+        let prepared = world.prepare("file_write", &arguments).await.unwrap();
+        let mut runs = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let tool = world.tools.get("file_write").unwrap();
+            let (arguments, prepared, context) = (arguments.clone(), prepared.clone(), world.context.clone());
+            runs.spawn(async move { tool.run(&arguments, &prepared, &context).await.is_ok() });
+        }
+        let done = runs.join_all().await.into_iter().filter(|done| *done).count();
+        assert_eq!(done, 1);
+        assert_eq!(world.content("notes/a.md").matches("two").count(), 1);
+    }
+    leaves_nothing_behind(&world, &["a.md"]);
 }
 
 #[tokio::test]
