@@ -98,7 +98,10 @@ fn wrong_arguments_are_named_by_path() {
 
 #[test]
 fn null_stands_for_an_argument_left_out() {
-    assert_eq!(World::new().tools.check_arguments("file_list", &json!({"path": null})), Ok(()));
+    assert_eq!(
+        World::new().tools.check_arguments("file_list", &json!({"path": null})),
+        Ok(())
+    );
 }
 
 #[test]
