@@ -73,7 +73,7 @@ fn body(question: &Question, limit: Option<usize>) -> String {
     match question.reason {
         AskReason::Policy => {}
         AskReason::Changed => {
-            text.push_str("\n\nYou allowed this before, but it would now do something else, so I ask again.")
+            text.push_str("\n\nYou allowed this before, but it would now do something else, so I ask again.");
         }
         AskReason::OutcomeUnknown => text.push_str(
             "\n\n⚠ I was interrupted while this ran and do not know whether it took effect. Shall I run it (again)?",

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A stranger is told once in this time.
-const STRANGER_TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
+const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
 /// An event that took the daemon down this many times is set aside (security.md 15). The first time is not counted on disk: only
 /// after an unclean stop are attempts counted, so a count of three means three.
@@ -605,7 +605,7 @@ pub(super) fn last_word(
     desire(
         connection,
         now,
-        Desire {
+        &Desire {
             id,
             conversation,
             turn: Some(turn),

@@ -192,7 +192,7 @@ impl Store {
 }
 
 /// Sets what a message should show, and gives the row for the pacer.
-pub(super) fn desire(connection: &Connection, now: i64, desire: Desire) -> Result<MessageRow, StoreError> {
+pub(super) fn desire(connection: &Connection, now: i64, desire: &Desire) -> Result<MessageRow, StoreError> {
     let content = desire.content.as_ref().map(to_json).transpose()?;
     connection
         .prepare_cached(
@@ -246,7 +246,7 @@ pub(super) fn notify(connection: &Connection, now: i64, notice: Notice<'_>) -> R
         rows.push(desire(
             connection,
             now,
-            Desire {
+            &Desire {
                 id,
                 conversation,
                 turn: None,
