@@ -51,7 +51,7 @@ impl Daemon {
     /// `models` are those of the settings, built beforehand, by name.
     pub async fn start(
         settings: &Settings,
-        models: BTreeMap<String, Arc<dyn ModelClient>>,
+        models: &BTreeMap<String, Arc<dyn ModelClient>>,
         connectors: Vec<Connector>,
         clock: Clock,
     ) -> anyhow::Result<Self> {

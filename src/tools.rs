@@ -3,7 +3,7 @@
 //! Nothing here decides who may run a tool or whether a person must be asked; that is the gate's.
 //!
 //! To add a tool: a file here that is named after it, with a serde struct of its arguments (every field described, unknown
-//! ones denied), a definition made by [`schema::parameters`], a `prepare` that only looks and a `run` that refuses what has
+//! ones denied), a definition made by `schema::parameters`, a `prepare` that only looks and a `run` that refuses what has
 //! changed since; then a line in [`built_in`], and tests in `tests/behaviour/tools/`.
 
 mod file_list;

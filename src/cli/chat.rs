@@ -22,6 +22,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Arguments {
     /// A config; without it the one in your config folder, and without that embedded defaults
     #[arg(long, value_name = "FILE")]
@@ -96,7 +97,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     console.history = Some(history);
     let outcome = console.outcome.clone();
     let connector = build_console(console, arguments.json);
-    let daemon = Daemon::start(&settings, model_clients(&settings)?, vec![connector], Clock::system()).await?;
+    let daemon = Daemon::start(&settings, &model_clients(&settings)?, vec![connector], Clock::system()).await?;
     let listener = tokio::spawn(listen(daemon.turn_events(), arguments.json, outcome.clone()));
     let ended = daemon.run_until(quit).await;
     listener.await.context("the listener to turns broke down")?;
@@ -263,11 +264,8 @@ fn use_model(settings: &mut Settings, model: ModelSettings) {
         ModelKind::OpenAi(_) => "found",
     };
     settings.models.insert(name.to_owned(), model);
-    settings
-        .profiles
-        .entry(config::CHAT_PROFILE.to_owned())
-        .or_insert_with(|| ProfileSettings::new(name))
-        .model = name.to_owned();
+    let chat = settings.profiles.entry(config::CHAT_PROFILE.to_owned());
+    name.clone_into(&mut chat.or_insert_with(|| ProfileSettings::new(name)).model);
 }
 
 /// The file tools never reach the store, wherever `--data` put it.

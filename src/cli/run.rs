@@ -31,7 +31,7 @@ async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let connectors = connectors(settings, &quit, &console_outcome);
     let names: Vec<&str> = connectors.iter().map(|connector| connector.name.as_str()).collect();
     tracing::info!(connectors = ?names, store = %settings.store.path.display(), "starting");
-    let daemon = Daemon::start(settings, model_clients(settings)?, connectors, Clock::system()).await?;
+    let daemon = Daemon::start(settings, &model_clients(settings)?, connectors, Clock::system()).await?;
     tracing::info!("ready");
     daemon.run_until(quit).await?;
     tracing::info!("stopped");

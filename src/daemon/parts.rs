@@ -111,7 +111,7 @@ fn openai_settings(name: &str, model: &config::ModelSettings, host: &config::Ope
 impl Parts {
     pub(super) fn build(
         settings: &Settings,
-        models: BTreeMap<String, Arc<dyn ModelClient>>,
+        models: &BTreeMap<String, Arc<dyn ModelClient>>,
         clock: &Clock,
     ) -> Result<Self, BuildError> {
         let registry = Arc::new(registry(settings, clock)?);
@@ -270,6 +270,5 @@ fn users(settings: &Settings) -> Vec<DeclaredUser> {
 
 fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_else(|_| "localhost".to_owned())
+        .map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }

@@ -22,11 +22,11 @@ use tokio::sync::{mpsc, oneshot};
 /// First wait after a call that did not arrive; doubles with each failure.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// The longest such wait.
-const RETRY_LONGEST: Duration = Duration::from_secs(60);
+const RETRY_LONGEST: Duration = Duration::from_mins(1);
 /// Added to the wait that a platform asks for, so that clocks that differ a little do not renew it.
 const RATE_LIMIT_MARGIN: Duration = Duration::from_millis(250);
 /// A chat of which nothing is to be shown is forgotten after this; its pace begins anew then.
-const CHAT_KEPT: Duration = Duration::from_secs(120);
+const CHAT_KEPT: Duration = Duration::from_mins(2);
 
 /// Limits hold for a chat with all its threads.
 pub(super) type ChatKey = ChatId;
@@ -389,14 +389,14 @@ impl Chat {
         };
         let age = self.live.values().map(|live| now - live.begun).max().unwrap_or_default();
         let interval = pace.interval_at(age);
-        while self.calls.front().is_some_and(|call| now - *call >= Duration::from_secs(60)) {
+        while self.calls.front().is_some_and(|call| now - *call >= Duration::from_mins(1)) {
             self.calls.pop_front();
         }
         let by_interval = self.last_call.map(|last| last + interval).filter(|at| *at > now);
         let by_minute = pace
             .calls_per_minute
             .filter(|limit| self.calls.len() >= *limit as usize)
-            .and_then(|_| self.calls.front().map(|first| *first + Duration::from_secs(60)));
+            .and_then(|_| self.calls.front().map(|first| *first + Duration::from_mins(1)));
         let pace_allows_at = by_interval.max(by_minute);
 
         if let Some(row) = self.rows.values().next() {

@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
                 "There is no profile {} any more; the config must name one.",
                 self.state.request.profile
             );
-            let _ = self.state.step(Input::Failed(ModelFailure { message }), self.no_limits());
+            let _ = self.state.step(Input::Failed(ModelFailure { message }), Limits::NONE);
             return self.finish().await;
         };
         let limits = self.engine.limits(profile);
@@ -276,7 +276,7 @@ impl<'a> Run<'a> {
             // The others are looked at again in the next step; what is refused has its result.
             return Ok(Input::Finished(refused));
         }
-        let starts = ready.iter().map(|ready| self.start_of(ready)).collect();
+        let starts = ready.iter().map(Self::start_of).collect();
         self.commit(limits, |step| step.starts = starts).await?;
         failpoint::hit("tool.after_start");
         let (started, held_back): (Vec<Ready>, Vec<Ready>) = ready
@@ -321,7 +321,7 @@ impl<'a> Run<'a> {
         Ok(Input::Resumed)
     }
 
-    fn start_of(&self, ready: &Ready) -> ToolStart {
+    fn start_of(ready: &Ready) -> ToolStart {
         ToolStart {
             index: ready.index,
             call_id: ready.call.call.id.clone(),
@@ -346,14 +346,14 @@ impl<'a> Run<'a> {
     }
 
     /// Shows and audits how a call ended.
-    fn note_result(&mut self, index: usize, result: &CallResult, summary: &str, took: Duration) {
+    fn note_result(&mut self, index: usize, result: &CallResult, summary: &str, duration: Duration) {
         let call = &self.state.round[index];
         let (id, tool) = (call.call.id.clone(), call.call.name.clone());
         self.draft.audit.push(AuditRecord {
             kind: "tool",
             body: json!({
                 "tool": tool, "arguments_hash": call.key.arguments_hash, "outcome": result.outcome,
-                "result_bytes": result.text.as_str().len(), "took_ms": took.as_millis() as u64,
+                "result_bytes": result.text.as_str().len(), "duration_ms": duration.as_millis() as u64,
                 "approval": match &call.status {
                     CallStatus::Started { approval, .. } => *approval,
                     _ => None,
@@ -481,7 +481,7 @@ impl<'a> Run<'a> {
         let Phase::Over(outcome) = self.state.phase.clone() else {
             return Ok(Left::Interrupted);
         };
-        let limits = self.no_limits();
+        let limits = Limits::NONE;
         let (text, event) = match outcome {
             Outcome::Answered { text } => {
                 let shown = if self.state.cut_short {
@@ -648,14 +648,6 @@ impl<'a> Run<'a> {
     fn nudge(&self) {
         if let Some(pacer) = &self.pacer {
             pacer.nudge(&self.state.request.address.chat);
-        }
-    }
-
-    fn no_limits(&self) -> Limits {
-        Limits {
-            max_rounds: u32::MAX,
-            max_gates: u32::MAX,
-            max_pending: usize::MAX,
         }
     }
 }

@@ -73,7 +73,7 @@ fn body(question: &Question, limit: Option<usize>) -> String {
     match question.reason {
         AskReason::Policy => {}
         AskReason::Changed => {
-            text.push_str("\n\nYou allowed this before, but it would now do something else, so I ask again.")
+            text.push_str("\n\nYou allowed this before, but it would now do something else, so I ask again.");
         }
         AskReason::OutcomeUnknown => text.push_str(
             "\n\n⚠ I was interrupted while this ran and do not know whether it took effect. Shall I run it (again)?",
@@ -190,7 +190,7 @@ fn shorten(text: &str, limit: usize) -> String {
 /// A code block whose fence is longer than any run of backticks inside it.
 fn fenced(language: &str, content: &str) -> String {
     let fence = "`".repeat(longest_backtick_run(content).max(2) + 1);
-    format!("{fence}{language}\n{content}\n{fence}")
+    format!("{fence}{language}\n{}\n{fence}", content.trim_end_matches('\n'))
 }
 
 fn inline_code(content: &str) -> String {

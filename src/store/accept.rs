@@ -2,7 +2,7 @@
 
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
-use super::message::{Desire, MessageId, MessageRow, desire, notify};
+use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
 use super::rows::{chat_kind_word, to_json};
 use super::{Store, StoreError, identity, query};
 use crate::domain::{ApprovalId, SessionId, TurnId, UserName};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A stranger is told once in this time.
-const STRANGER_TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
+const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
 /// An event that took the daemon down this many times is set aside (security.md 15). The first time is not counted on disk: only
 /// after an unclean stop are attempts counted, so a count of three means three.
@@ -218,7 +218,7 @@ impl Acceptance<'_> {
                 let turn = self.new_turn(event, place, user, tainted)?;
                 let ahead = query::open_turns_before(self.connection, place.conversation, turn)?;
                 if ahead > 0 {
-                    self.say(place, &about, event, &strings::queued(ahead))?;
+                    self.say_in_passing(place, &about, event, &strings::queued(ahead))?;
                 }
                 Ok(format!("turn {turn}"))
             }
@@ -337,7 +337,16 @@ impl Acceptance<'_> {
         if let Some(approval) = approvals::by_id(self.connection, approval)? {
             let limit = self.settings.text_limit(&self.connector_of(place)?);
             let body = crate::gate::preview::whole(&approval.question);
-            let rows = notify(self.connection, self.now, place.conversation, about, body, None, limit)?;
+            let (conversation, settles) = (place.conversation, true);
+            let notice = Notice {
+                conversation,
+                about,
+                body,
+                reply_to: None,
+                settles,
+                limit,
+            };
+            let rows = notify(self.connection, self.now, notice)?;
             self.accepted.messages.extend(rows);
         }
         Ok(())
@@ -351,18 +360,26 @@ impl Acceptance<'_> {
         Ok(name.into())
     }
 
+    /// Answers an event with a word; that is all that it gets.
     fn say(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
-        let limit = self.settings.text_limit(&event.address.connector);
-        let body = Document::parse(text);
-        let rows = notify(
-            self.connection,
-            self.now,
-            place.conversation,
+        self.notify(place, about, event, text, true)
+    }
+
+    /// Says something to an event whose answer is still to come.
+    fn say_in_passing(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
+        self.notify(place, about, event, text, false)
+    }
+
+    fn notify(&mut self, place: &Place, about: &str, event: &Event, text: &str, settles: bool) -> Result<(), StoreError> {
+        let notice = Notice {
+            conversation: place.conversation,
             about,
-            body,
-            message_of(event),
-            limit,
-        )?;
+            body: Document::parse(text),
+            reply_to: message_of(event),
+            settles,
+            limit: self.settings.text_limit(&event.address.connector),
+        };
+        let rows = notify(self.connection, self.now, notice)?;
         self.accepted.messages.extend(rows);
         Ok(())
     }
@@ -588,7 +605,7 @@ pub(super) fn last_word(
     desire(
         connection,
         now,
-        Desire {
+        &Desire {
             id,
             conversation,
             turn: Some(turn),

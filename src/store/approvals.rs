@@ -86,7 +86,7 @@ impl Store {
                     continue;
                 };
                 let earlier = message::of_approval(connection, &id)?;
-                for old in &earlier {
+                for old in earlier.iter().filter(|old| old.desired.is_some()) {
                     // What was never sent must not turn up beside the new one; what stands is closed.
                     let content = old
                         .reference
@@ -123,7 +123,7 @@ fn desire_prompt(
     desire(
         connection,
         now,
-        Desire {
+        &Desire {
             id,
             conversation,
             turn,
@@ -441,18 +441,12 @@ fn settle(
         .prepare_cached("SELECT version, state FROM turn WHERE id = ?1")?
         .query_row([approval.turn.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut state: TurnState = from_json(&json, &format!("turn.state of {}", approval.turn))?;
-    // Deciding asks nobody anything, so the limits on asking do not matter here.
-    let unlimited = Limits {
-        max_rounds: u32::MAX,
-        max_gates: u32::MAX,
-        max_pending: usize::MAX,
-    };
     let _ = state.step(
         Input::Decided {
             approval: approval.id,
             decision,
         },
-        unlimited,
+        Limits::NONE,
     );
     let resumes = !matches!(state.phase, Phase::AwaitingConfirmation);
     connection
@@ -552,7 +546,7 @@ pub(super) fn ask(connection: &Connection, now: i64, askings: Vec<Asking<'_>>) -
         messages.push(desire(
             connection,
             now,
-            Desire {
+            &Desire {
                 id: MessageId::prompt(asking.id, 0),
                 conversation: asking.conversation,
                 turn: Some(asking.turn),

@@ -192,7 +192,7 @@ impl Store {
 }
 
 /// Sets what a message should show, and gives the row for the pacer.
-pub(super) fn desire(connection: &Connection, now: i64, desire: Desire) -> Result<MessageRow, StoreError> {
+pub(super) fn desire(connection: &Connection, now: i64, desire: &Desire) -> Result<MessageRow, StoreError> {
     let content = desire.content.as_ref().map(to_json).transpose()?;
     connection
         .prepare_cached(
@@ -215,17 +215,21 @@ pub(super) fn desire(connection: &Connection, now: i64, desire: Desire) -> Resul
     })
 }
 
-/// A word of the daemon to a conversation, in as many messages as it needs.
-pub(super) fn notify(
-    connection: &Connection,
-    now: i64,
-    conversation: i64,
-    about: &str,
-    body: Document,
-    reply_to: Option<&MessageRef>,
-    limit: TextLimit,
-) -> Result<Vec<MessageRow>, StoreError> {
-    let parts = body.split(limit);
+/// A word of the daemon to a conversation.
+pub(super) struct Notice<'a> {
+    pub(super) conversation: i64,
+    /// What it is about; makes its name.
+    pub(super) about: &'a str,
+    pub(super) body: Document,
+    pub(super) reply_to: Option<&'a MessageRef>,
+    /// Whether it is all that the message it replies to gets.
+    pub(super) settles: bool,
+    pub(super) limit: TextLimit,
+}
+
+/// Says it in as many messages as it needs.
+pub(super) fn notify(connection: &Connection, now: i64, notice: Notice<'_>) -> Result<Vec<MessageRow>, StoreError> {
+    let parts = notice.body.split(notice.limit);
     let last_part = parts.len().saturating_sub(1);
     let mut rows = Vec::with_capacity(parts.len());
     for (part, body) in parts.into_iter().enumerate() {
@@ -233,19 +237,21 @@ pub(super) fn notify(
             kind: MessageKind::Notice,
             body,
             choices: Vec::new(),
-            reply_to: reply_to.filter(|_| part == 0).cloned(),
+            reply_to: notice.reply_to.filter(|_| part == 0).cloned(),
             live: false,
-            last: part == last_part,
+            last: notice.settles && part == last_part,
         };
+        let id = MessageId::notice(notice.about, part);
+        let (conversation, content) = (notice.conversation, Some(content));
         rows.push(desire(
             connection,
             now,
-            Desire {
-                id: MessageId::notice(about, part),
+            &Desire {
+                id,
                 conversation,
                 turn: None,
                 approval: None,
-                content: Some(content),
+                content,
             },
         )?);
     }

@@ -63,6 +63,12 @@ impl Store {
                  AND send_state IN ('sending', 'sent')",
                 params![connector.as_str()],
             )?;
+            // Open questions are put again as new messages; the old ones stand nowhere.
+            connection.execute(
+                "UPDATE message SET desired = NULL, shown_version = desired_version, send_state = 'unsent', reference = NULL
+                 WHERE connector = ?1 AND approval IN (SELECT id FROM approval WHERE status = 'pending')",
+                params![connector.as_str()],
+            )?;
             Ok(())
         })
         .await

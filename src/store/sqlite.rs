@@ -1,4 +1,4 @@
-//! The SQLite side: one writing connection on a thread of its own that commits commands in groups, readers beside it, the lock.
+//! The `SQLite` side: one writing connection on a thread of its own that commits commands in groups, readers beside it, the lock.
 
 use super::StoreError;
 use crate::clock::Clock;
@@ -230,7 +230,7 @@ fn write_loop(connection: &Connection, jobs: &Receiver<Job>) {
         }
         let committed = commit_group(connection, &mut group);
         for job in group {
-            let outcome = committed.as_ref().map(|()| ()).map_err(copy_of);
+            let outcome = committed.as_ref().copied().map_err(copy_of);
             job.reply(outcome);
         }
     }

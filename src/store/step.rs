@@ -185,7 +185,7 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
             approval: None,
             content: message.content.clone(),
         };
-        messages.push(desire(connection, now, desire_this)?);
+        messages.push(desire(connection, now, &desire_this)?);
     }
     let (prompts, confirm) = put_questions(connection, now, step.fence, &mut state, &step.questions, step.limits)?;
     messages.extend(prompts);
@@ -406,14 +406,7 @@ fn end_idle(
         return Ok(Vec::new());
     };
     let mut state: TurnState = from_json(&json, &format!("turn.state of {turn}"))?;
-    let _ = state.step(
-        input,
-        Limits {
-            max_rounds: u32::MAX,
-            max_gates: 0,
-            max_pending: 0,
-        },
-    );
+    let _ = state.step(input, Limits::NONE);
     let history = HistoryAppend {
         entries: crate::turn::history_entries(&state),
         metadata: json!({}),

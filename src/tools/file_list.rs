@@ -24,7 +24,6 @@ const LONGEST_NAME: usize = 255;
 #[serde(deny_unknown_fields)]
 struct Arguments {
     /// The folder, such as "notes/plans": the name of a top folder and the path below it. Left out: the top folders.
-    #[serde(default)]
     path: Option<String>,
     /// Whether to list the folders below it too.
     #[serde(default)]

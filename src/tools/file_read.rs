@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +28,10 @@ struct Arguments {
     #[schemars(length(min = 1, max = 1024))]
     path: String,
     /// The first line to read; 1 is the first of the file and what is meant when this is left out.
-    #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     first_line: Option<u32>,
     /// How many lines to read. Left out: as many as fit.
-    #[serde(default)]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     line_count: Option<u32>,
 }
 
@@ -148,11 +147,9 @@ fn excerpt(asked: &AskedPath, path: &str, text: &str, arguments: &Arguments) -> 
         if line.len() > MOST_BYTES {
             let shown = start_of(line, MOST_BYTES);
             body.push_str(shown);
-            body.push_str(&format!(
-                "\n[cut: {} of {} bytes of line {last} are not shown]\n",
-                line.len() - shown.len(),
-                line.len()
-            ));
+            let cut = line.len() - shown.len();
+            writeln!(body, "\n[cut: {cut} of {} bytes of line {last} are not shown]", line.len())
+                .expect("a string takes all text");
             break;
         }
         body.push_str(line);

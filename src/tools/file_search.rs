@@ -1,6 +1,6 @@
 //! `file_search`: the lines of text files that match.
 
-use super::files::{self, AskedPath, EntryKind, Folder, Folders, OpenFile, Visit};
+use super::files::{self, AskedPath, EntryKind, Folder, Folders, OpenFile, Place, Visit};
 use super::wording::{count, one_line, start_of};
 use super::{Effect, Prepared, Tool, ToolContext, ToolDefinition, ToolError, ToolOutput, schema};
 use crate::domain::{Confirm, Risk, Role};
@@ -35,9 +35,7 @@ struct Arguments {
     /// The text to look for, within one line.
     #[schemars(length(min = 1, max = 1000))]
     query: String,
-    /// The folder or file to search, such as "notes/plans": the name of a top folder and the path below it. Left out:
-    /// everything.
-    #[serde(default)]
+    /// The folder or file to search, such as "notes/plans": a top folder and the path below it. Left out: everything.
     path: Option<String>,
     /// Whether the query is a regular expression (no look-around, no back-references).
     #[serde(default)]
@@ -66,7 +64,7 @@ impl FileSearch {
             effect: Effect::ReadOnly,
             outbound: false,
             untrusted_results: false,
-            time_limit: Duration::from_secs(60),
+            time_limit: Duration::from_mins(1),
             output_limit_bytes: 64 * 1_024,
         };
         Self { definition, folders }
@@ -121,7 +119,7 @@ impl Tool for FileSearch {
             for (place, path) in places.iter().zip(&asked) {
                 match place {
                     Place::Folder(folder) => search.folder(path, folder, DEEPEST)?,
-                    Place::File { folder, name } => search.file(path, folder, name)?,
+                    Place::Spot(spot) => search.file(path, &spot.folder, &spot.name)?,
                 }
             }
             Ok(search.into_output(&target))
@@ -130,33 +128,19 @@ impl Tool for FileSearch {
     }
 }
 
-/// Where a search starts.
-enum Place {
-    Folder(Folder),
-    File { folder: Folder, name: String },
-}
-
 fn places(visit: &Visit, asked: &[AskedPath]) -> Result<Vec<Place>, ToolError> {
     asked.iter().map(|path| place(visit, path)).collect()
 }
 
 fn place(visit: &Visit, asked: &AskedPath) -> Result<Place, ToolError> {
-    if asked.is_root() {
-        return visit.folder(asked).map(Place::Folder);
+    let place = visit.place(asked)?;
+    if let Place::Spot(spot) = &place {
+        // Opened once here, so that a pipe or a kept file is refused and not silently passed over.
+        visit
+            .open(asked, spot)?
+            .ok_or_else(|| asked.refuse("there is no such file or folder"))?;
     }
-    let spot = visit.spot(asked)?;
-    if !spot.missing.is_empty() || !spot.folder.holds(&spot.name) {
-        return Err(asked.refuse("there is no such file or folder"));
-    }
-    if spot.folder.holds_folder(&spot.name) {
-        return visit.sub_folder(asked, &spot.folder, &spot.name).map(Place::Folder);
-    }
-    // Opened once here, so that a pipe or a kept file is refused and not silently passed over.
-    visit.open(asked, &spot)?;
-    Ok(Place::File {
-        folder: spot.folder,
-        name: spot.name,
-    })
+    Ok(place)
 }
 
 fn shown(places: &[Place]) -> String {
@@ -164,7 +148,7 @@ fn shown(places: &[Place]) -> String {
         .iter()
         .map(|place| match place {
             Place::Folder(folder) => folder.shown(),
-            Place::File { folder, name } => format!("{}/{name}", folder.shown()),
+            Place::Spot(spot) => spot.shown(),
         })
         .collect();
     shown.join(", ")

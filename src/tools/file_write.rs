@@ -34,8 +34,7 @@ struct Arguments {
     path: String,
     /// The text to write, in full.
     content: String,
-    /// "overwrite" replaces the file or makes it, "create" makes it and fails where it exists, "append" adds the text to its
-    /// end.
+    /// "overwrite" replaces or makes the file, "create" makes it and fails where it exists, "append" adds to its end.
     #[serde(default)]
     mode: Mode,
 }

@@ -1,14 +1,16 @@
 //! The folders that file tools may touch: opened once, reached only through their handles.
 //!
 //! What a path may look like is `asked`'s, what must never be reached is `excluded`'s, how a path becomes an open handle is
-//! `visit`'s. Nothing here knows of models, approvals or what is done with a file.
+//! `visit`'s, what the system is asked is `system`'s. Nothing here knows of models, approvals or what is done with a file.
 
 mod asked;
 mod excluded;
+mod system;
 mod visit;
 
 pub(super) use asked::AskedPath;
-pub(super) use visit::{EntryKind, Folder, OpenFile, Spot, Visit, in_words};
+pub(super) use system::in_words;
+pub(super) use visit::{EntryKind, Folder, OpenFile, Place, Spot, Visit};
 
 use super::ToolError;
 use cap_std::ambient_authority;
@@ -183,10 +185,8 @@ fn open_root(settings: &FolderSettings, excluded: &Excluded) -> Result<Root, Fol
     let open = |path: &Path| {
         let place = path.canonicalize()?;
         let dir = Dir::open_ambient_dir(&place, ambient_authority())?;
-        // A handle that entries can be read from and that can be synced, unlike one for passing through.
-        let dir = Dir::reopen_dir(&dir)?;
         let identity = Identity::of(&dir.dir_metadata()?);
-        Ok((place, visit::mount_of(&dir), visit::is_kernel_view(&dir)?, identity, dir))
+        Ok((place, system::mount_of(&dir), system::is_kernel_view(&dir)?, identity, dir))
     };
     let (place, mount, kernel, identity, dir) = open(&path).map_err(|source| FoldersError::Open {
         name: name.clone(),

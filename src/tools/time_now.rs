@@ -23,7 +23,6 @@ const LONGEST_ZONE: usize = 64;
 #[serde(deny_unknown_fields)]
 struct Arguments {
     /// The time zone by its IANA name, such as "Europe/Paris". Left out: the person's own.
-    #[serde(default)]
     time_zone: Option<String>,
 }
 

@@ -146,6 +146,15 @@ pub struct Limits {
     pub max_pending: usize,
 }
 
+impl Limits {
+    /// For steps that neither ask nor begin a round.
+    pub const NONE: Self = Self {
+        max_rounds: u32::MAX,
+        max_gates: u32::MAX,
+        max_pending: usize::MAX,
+    };
+}
+
 impl TurnState {
     /// Moves the turn on. The caller stores the new state before it carries out what is returned.
     #[must_use = "the returned action is what the turn waits for"]

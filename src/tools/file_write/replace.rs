@@ -4,7 +4,7 @@ use super::super::ToolError;
 use super::super::files::{AskedPath, Folder, Folders, Spot, Visit, in_words};
 use super::{Plan, changed, read_present, state_of};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
-use rustix::fs::{AtFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::io::{self, Write};
 use std::sync::PoisonError;
@@ -74,7 +74,13 @@ fn make_folder(visit: &Visit, asked: &AskedPath, folder: &Folder, name: &str) ->
 }
 
 fn sync(dir: &Dir) -> io::Result<()> {
-    Ok(rustix::fs::fsync(dir)?)
+    // The handle in hand may be one for passing through only, which cannot be synced.
+    let open = rustix::fs::openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match rustix::fs::fsync(open) {
+        // Some file systems keep nothing back for a folder, and say so like this.
+        Err(Errno::INVAL) => Ok(()),
+        synced => Ok(synced?),
+    }
 }
 
 /// The new text in a file of its own in the same folder; gone again unless it is put in place.

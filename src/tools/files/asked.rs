@@ -82,11 +82,6 @@ impl AskedPath {
         ToolError::Refused(format!("{self}: {why}"))
     }
 
-    /// Whether it is a root itself.
-    pub(in crate::tools) fn is_root(&self) -> bool {
-        self.parts.is_empty()
-    }
-
     /// The name of the root.
     pub(in crate::tools) fn root_name(&self) -> &str {
         &self.root.name

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// the look is refused.
 const MOST_SCANNED: usize = 100_000;
 
-/// What SQLite puts beside a database file.
+/// What `SQLite` puts beside a database file.
 const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// What the file system knows a file or folder by, whatever its names.

@@ -1,25 +1,29 @@
 //! From a path that was asked for to an open handle, one call at a time.
 //!
-//! cap-std resolves links and keeps them inside the root; the resolved path is then walked part by part without following
-//! anything, and each handle is compared with the excluded places. So a link or folder that is swapped in between changes
-//! what is refused, never what is reached.
+//! A path is walked part by part from the root's handle, and the system is never asked to follow anything: a link is read and
+//! its parts are walked in turn, `..` goes back to a handle in hand. Each handle is compared with the excluded places. So a
+//! link, folder or pipe that is swapped in between changes what is refused, never what is reached, and nothing waits for a
+//! pipe's other end (which cap-std's own resolution can do when one is swapped in at the wrong moment).
 
 use super::super::ToolError;
 use super::asked::AskedPath;
 use super::excluded::{ExcludedNow, Identity};
+use super::system::{self, NOT_THERE, OUTSIDE, in_words, is_kernel_view, mount_of};
 use super::{Folders, Root, stopped};
-use cap_std::fs::{Dir, Metadata, MetadataExt};
+use cap_std::fs::{Dir, MetadataExt};
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// How much is read between two looks at the cancellation.
 const CHUNK_BYTES: u64 = 256 * 1_024;
+/// As many as the system itself would follow.
+const MOST_LINKS: u32 = 40;
 
 /// One call's way through the folders.
 pub(in crate::tools) struct Visit {
@@ -44,6 +48,13 @@ pub(in crate::tools) struct Spot {
     pub(in crate::tools) missing: Vec<String>,
     /// The file's own name.
     pub(in crate::tools) name: String,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(in crate::tools) enum Place {
+    Folder(Folder),
+    Spot(Spot),
 }
 
 /// An open, regular file.
@@ -88,28 +99,38 @@ impl Visit {
 
     /// Opens the folder at a path.
     pub(in crate::tools) fn folder(&self, asked: &AskedPath) -> Result<Folder, ToolError> {
-        let (real, missing) = self.resolve(asked)?;
-        // Walked first, so that a kept place does not tell what it holds.
-        let folder = self.walk(asked, &real)?;
-        if missing.is_empty() {
-            Ok(folder)
-        } else {
-            Err(asked.refuse("there is no such file or folder"))
+        let Reached { folder, below, there } = self.reach(asked)?;
+        match below.last() {
+            None => Ok(folder),
+            Some(name) if self.excluded.covers_path(&folder.place().join(name)) => Err(asked.refuse(KEPT)),
+            Some(_) if there => Err(asked.refuse("is a file, not a folder")),
+            Some(_) => Err(asked.refuse(NOT_THERE)),
         }
     }
 
     /// Finds where the file at a path is or would be; links on the way and at its end are resolved.
     pub(in crate::tools) fn spot(&self, asked: &AskedPath) -> Result<Spot, ToolError> {
-        let (mut real, mut missing) = self.resolve(asked)?;
-        let Some(name) = missing.pop().or_else(|| real.pop()) else {
-            return Err(asked.refuse("is a folder, not a file"));
+        match self.place(asked)? {
+            Place::Spot(spot) => Ok(spot),
+            Place::Folder(_) => Err(asked.refuse("is a folder, not a file")),
+        }
+    }
+
+    /// Opens the folder at a path, or finds where the file at it is or would be.
+    pub(in crate::tools) fn place(&self, asked: &AskedPath) -> Result<Place, ToolError> {
+        let Reached {
+            folder,
+            below: mut missing,
+            ..
+        } = self.reach(asked)?;
+        let Some(name) = missing.pop() else {
+            return Ok(Place::Folder(folder));
         };
-        let folder = self.walk(asked, &real)?;
         let spot = Spot { folder, missing, name };
         if self.excluded.covers_path(&spot.place()) {
             return Err(asked.refuse(KEPT));
         }
-        Ok(spot)
+        Ok(Place::Spot(spot))
     }
 
     /// Opens a regular file; `None` where there is none.
@@ -129,10 +150,8 @@ impl Visit {
         name: &str,
     ) -> Result<Option<OpenFile>, ToolError> {
         // Looked at before it is opened, because opening alone can do things to a device.
-        let before = match folder.dir.symlink_metadata(name) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(asked.refuse(in_words(&error))),
+        let Some((_, before)) = system::peek(&folder.dir, name).map_err(|error| asked.refuse(in_words(&error)))? else {
+            return Ok(None);
         };
         if before.is_dir() {
             return Err(asked.refuse("is a folder, not a file"));
@@ -146,11 +165,8 @@ impl Visit {
         if self.excluded.is_one(Identity::of(&before)) {
             return Err(asked.refuse(KEPT));
         }
-        // Should a pipe take its place now, this does not wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&folder.dir, name, flags, Mode::empty());
-        let file = File::from(opened.map_err(|errno| asked.refuse(in_words(&errno.into())))?);
-        let metadata = Metadata::from_file(&file).map_err(|error| asked.refuse(in_words(&error)))?;
+        let opened = system::open_file(&folder.dir, name);
+        let (file, metadata) = opened.map_err(|error| asked.refuse(in_words(&error)))?;
         if Identity::of(&metadata) != Identity::of(&before) || !metadata.is_file() {
             return Err(asked.refuse(MOVED));
         }
@@ -194,10 +210,11 @@ impl Visit {
 
     /// Opens a folder in a folder, never through a link.
     pub(in crate::tools) fn sub_folder(&self, asked: &AskedPath, folder: &Folder, name: &str) -> Result<Folder, ToolError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&folder.dir, name, flags, Mode::empty());
-        let file = File::from(opened.map_err(|errno| asked.refuse(in_words(&errno.into())))?);
-        let metadata = Metadata::from_file(&file).map_err(|error| asked.refuse(in_words(&error)))?;
+        if self.excluded.covers_path(&folder.place().join(name)) {
+            return Err(asked.refuse(KEPT));
+        }
+        let opened = system::open_folder(&folder.dir, name);
+        let (file, metadata) = opened.map_err(|error| asked.refuse(in_words(&error)))?;
         let dir = Dir::from_std_file(file);
         let parts = folder.parts.iter().cloned().chain([name.to_owned()]).collect();
         let below = Folder {
@@ -210,10 +227,7 @@ impl Visit {
         }
         let identity = Identity::of(&metadata);
         let elsewhere = mount_of(&below.dir) != below.root.mount;
-        if self.excluded.covers_path(&below.place())
-            || self.excluded.is_one(identity)
-            || (elsewhere && self.excluded.holds(identity))
-        {
+        if self.excluded.is_one(identity) || (elsewhere && self.excluded.holds(identity)) {
             return Err(asked.refuse(KEPT));
         }
         Ok(below)
@@ -264,38 +278,77 @@ impl Visit {
         Ok((entries, more))
     }
 
-    /// The parts below the root with links resolved, as far as they exist, and the ones that do not.
-    fn resolve(&self, asked: &AskedPath) -> Result<(Vec<String>, Vec<String>), ToolError> {
-        let dir = &asked.root.dir;
-        for kept in (1..=asked.parts.len()).rev() {
-            self.go_on()?;
-            let start: PathBuf = asked.parts[..kept].iter().collect();
-            // Asked first because a canonical path alone is no proof that the thing exists.
-            match dir.metadata(&start).and_then(|_| dir.canonicalize(&start)) {
-                Ok(real) => return Ok((as_parts(asked, &real)?, asked.parts[kept..].to_vec())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    if dir.symlink_metadata(&start).is_ok_and(|metadata| metadata.is_symlink()) {
-                        return Err(asked.refuse("a link in it leads nowhere"));
-                    }
-                }
-                Err(error) => return Err(asked.refuse(in_words(&error))),
-            }
-        }
-        Ok((Vec::new(), asked.parts.clone()))
-    }
-
-    fn walk(&self, asked: &AskedPath, parts: &[String]) -> Result<Folder, ToolError> {
+    /// Walks a path as far as it exists.
+    fn reach(&self, asked: &AskedPath) -> Result<Reached, ToolError> {
         let dir = asked.root.dir.try_clone().map_err(|error| asked.refuse(in_words(&error)))?;
         let mut folder = Folder {
             root: Arc::clone(&asked.root),
             dir,
             parts: Vec::new(),
         };
-        for part in parts {
-            folder = self.sub_folder(asked, &folder, part)?;
+        let mut above = Vec::new();
+        let mut waiting: VecDeque<String> = asked.parts.iter().cloned().collect();
+        // So many of the waiting parts came out of links.
+        let mut from_links = 0_usize;
+        let mut links = 0;
+        while let Some(part) = waiting.pop_front() {
+            self.go_on()?;
+            let from_link = from_links > 0;
+            from_links = from_links.saturating_sub(1);
+            if part == ".." {
+                folder = above.pop().ok_or_else(|| asked.refuse(OUTSIDE))?;
+                continue;
+            }
+            let found = system::peek(&folder.dir, &part).map_err(|error| asked.refuse(in_words(&error)))?;
+            match found {
+                None if from_link => return Err(asked.refuse("a link in it leads nowhere")),
+                None => {
+                    let below = std::iter::once(part).chain(waiting).collect();
+                    return Ok(Reached {
+                        folder,
+                        below,
+                        there: false,
+                    });
+                }
+                Some((link, metadata)) if metadata.is_symlink() => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(asked.refuse(in_words(&Errno::LOOP.into())));
+                    }
+                    let parts = system::parts_of_link(&link).map_err(|why| asked.refuse(why))?;
+                    from_links += parts.len();
+                    parts.into_iter().rev().for_each(|part| waiting.push_front(part));
+                }
+                Some((_, metadata)) if metadata.is_dir() => {
+                    let below = self.sub_folder(asked, &folder, &part)?;
+                    above.push(std::mem::replace(&mut folder, below));
+                }
+                Some(_) if waiting.is_empty() => {
+                    return Ok(Reached {
+                        folder,
+                        below: vec![part],
+                        there: true,
+                    });
+                }
+                Some(_) => return Err(asked.refuse(in_words(&Errno::NOTDIR.into()))),
+            }
         }
-        Ok(folder)
+        Ok(Reached {
+            folder,
+            below: Vec::new(),
+            there: true,
+        })
     }
+}
+
+/// How far a path leads.
+struct Reached {
+    /// The last folder on the way that exists.
+    folder: Folder,
+    /// What comes after it: nothing, a thing that is no folder, or names that do not exist.
+    below: Vec<String>,
+    /// Whether the path leads to something that exists.
+    there: bool,
 }
 
 impl Folder {
@@ -305,16 +358,6 @@ impl Folder {
             .chain(self.parts.iter().map(String::as_str))
             .collect();
         parts.join("/")
-    }
-
-    /// Whether there is something of that name; links are not followed.
-    pub(in crate::tools) fn holds(&self, name: &str) -> bool {
-        self.dir.symlink_metadata(name).is_ok()
-    }
-
-    /// Whether there is a folder of that name; links are not followed.
-    pub(in crate::tools) fn holds_folder(&self, name: &str) -> bool {
-        self.dir.symlink_metadata(name).is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// Whether files in it may be changed.
@@ -344,54 +387,3 @@ impl Spot {
 
 const KEPT: &str = "is kept from the tools";
 const MOVED: &str = "changed while it was looked at; try again";
-
-/// The mount that something lies on; the same number for all where the system does not tell.
-pub(super) fn mount_of(handle: impl std::os::fd::AsFd) -> u64 {
-    use rustix::fs::{AtFlags, StatxFlags, statx};
-    statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).map_or(0, |answer| answer.stx_mnt_id)
-}
-
-/// Whether a folder shows the kernel's own state, where reading and writing is not what it seems.
-pub(super) fn is_kernel_view(dir: &Dir) -> io::Result<bool> {
-    const PROC: u32 = 0x9fa0;
-    const SYS: u32 = 0x6265_6572;
-    const CONFIG: u32 = 0x6265_6570;
-    const DEBUG: u32 = 0x6462_6720;
-    const TRACE: u32 = 0x7472_6163;
-    const SECURITY: u32 = 0x7363_6673;
-    const CGROUP: u32 = 0x0027_e0eb;
-    const CGROUP_2: u32 = 0x6367_7270;
-    const BPF: u32 = 0xcafe_4a11;
-    let views = [PROC, SYS, CONFIG, DEBUG, TRACE, SECURITY, CGROUP, CGROUP_2, BPF];
-    Ok(views.contains(&(rustix::fs::fstatfs(dir)?.f_type as u32)))
-}
-
-/// What the system says, for the model: no paths of the host, no numbers.
-pub(in crate::tools) fn in_words(error: &io::Error) -> &'static str {
-    match Errno::from_io_error(error) {
-        Some(Errno::NOENT) => "there is no such file or folder",
-        Some(Errno::NOTDIR) => "a part of it is a file, not a folder",
-        Some(Errno::XDEV) => OUTSIDE,
-        Some(Errno::LOOP) => "it leads through too many links",
-        Some(Errno::NAMETOOLONG) => "a name in it is too long",
-        Some(Errno::ACCESS | Errno::PERM) => "the daemon may not open it",
-        Some(Errno::ROFS) => "it lies on a disk that cannot be written to",
-        Some(Errno::NOSPC | Errno::DQUOT) => "the disk is full",
-        Some(Errno::ISDIR) => "is a folder, not a file",
-        // cap-std's own refusals carry no number of the system.
-        None if error.kind() == io::ErrorKind::PermissionDenied => OUTSIDE,
-        _ => "it cannot be used: the system reports an error",
-    }
-}
-
-const OUTSIDE: &str = "a link in it leads outside of the folder";
-
-fn as_parts(asked: &AskedPath, real: &std::path::Path) -> Result<Vec<String>, ToolError> {
-    real.components()
-        .filter(|part| *part != std::path::Component::CurDir)
-        .map(|part| {
-            let name = part.as_os_str().to_str().map(str::to_owned);
-            name.ok_or_else(|| asked.refuse("a name that it leads to is not valid UTF-8"))
-        })
-        .collect()
-}

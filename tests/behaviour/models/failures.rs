@@ -6,7 +6,7 @@ use cortex::models::openai::SettingsError;
 use secrecy::SecretString;
 use std::time::{Instant, SystemTime};
 
-const KEY: &str = "sk-canary-key-0123456789";
+const KEY: &str = "sk-keysecret-0123456789";
 
 async fn failed(settings: Settings) -> ModelError {
     call(&OpenAi::new(settings).unwrap(), &question()).await.0.unwrap_err()
@@ -276,7 +276,7 @@ async fn too_long_and_unknown_models_are_recognised() {
 #[tokio::test]
 async fn keys_are_asked_for_or_refused_in_plain_words() {
     let fake = LlmFake::start();
-    fake.answer_with(|_| Reply::error(401, "Incorrect API key provided: sk-canary-****6789."));
+    fake.answer_with(|_| Reply::error(401, "Incorrect API key provided: sk-keysec****6789."));
     let mut settings = settings(&fake);
     let error = failed(settings.clone()).await;
     assert!(
@@ -287,7 +287,7 @@ async fn keys_are_asked_for_or_refused_in_plain_words() {
     let error = failed(settings).await;
     assert!(error.message.contains("refused the API key"), "{error}");
     assert!(
-        !error.message.contains("canary") && !error.message.contains("6789"),
+        !error.message.contains("keysec") && !error.message.contains("6789"),
         "{error}"
     );
 }
@@ -319,7 +319,9 @@ async fn no_key_and_no_word_of_the_conversation_in_any_error() {
         let client = OpenAi::new(settings).unwrap();
         let error = call(&client, &request).await.0.unwrap_err();
         let told = format!("{error} {error:?} {:?} {}", client.identity(), error.message).to_lowercase();
-        assert!(!told.contains("canary"), "{told}");
+        for secret in ["canary", "keysecret", "456789"] {
+            assert!(!told.contains(secret), "{told}");
+        }
         assert!(
             error.message.starts_with("test-model at 127.0.0.1:") || error.message.contains("for test-model at"),
             "{told}"

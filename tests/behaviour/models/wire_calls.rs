@@ -31,6 +31,17 @@ async fn c02_parallel_calls_with_one_index_stay_apart() {
 }
 
 #[tokio::test]
+async fn c02_parallel_calls_without_arguments_stay_apart() {
+    let answer = answer_to(Reply::chunks([
+        piece(json!({"index": 0, "id": "a", "function": {"name": "look", "arguments": ""}})),
+        piece(json!({"index": 0, "id": "b", "function": {"name": "look", "arguments": ""}})),
+        finish("tool_calls"),
+    ]))
+    .await;
+    assert_eq!(calls(&answer), [("look", json!({})), ("look", json!({}))]);
+}
+
+#[tokio::test]
 async fn c02_whole_calls_with_one_index_and_no_id_stay_apart() {
     let answer = answer_to(Reply::chunks([
         piece(json!({"index": 0, "function": {"name": "look", "arguments": "{\"at\":1}"}})),
@@ -100,6 +111,17 @@ async fn c04_missing_ids_are_made_up_and_all_differ() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn c04_an_id_that_comes_late_is_of_the_same_call() {
+    let answer = answer_to(Reply::chunks([
+        piece(json!({"index": 0, "id": null, "function": {"name": "look", "arguments": "{\"at\""}})),
+        piece(json!({"index": 0, "id": "a", "function": {"arguments": ":1}"}})),
+    ]))
+    .await;
+    assert_eq!(calls(&answer), [("look", json!({"at": 1}))]);
+    assert_eq!(answer.calls[0].provider_id.as_deref(), Some("a"));
 }
 
 #[tokio::test]

@@ -46,6 +46,13 @@ async fn c18_an_event_named_error_is_one() {
 }
 
 #[tokio::test]
+async fn c18_a_detail_in_an_event_is_an_error() {
+    let (error, _) = error_to(Reply::events([json!({"detail": "Model exploded"})])).await;
+    assert_eq!(error.kind, ModelErrorKind::Provider);
+    assert!(error.message.contains("Model exploded"), "{error}");
+}
+
+#[tokio::test]
 async fn c18_an_error_before_any_text_is_tried_again() {
     let fake = LlmFake::start();
     fake.reply(Reply::events([json!({"error": {"code": 502, "message": "It broke."}})]));
@@ -182,6 +189,15 @@ async fn c23_comments_spaces_line_ends_and_marks() {
         let answer = answer_to(Reply::raw(body.clone())).await;
         assert_eq!(answer.text.as_str(), "Grüße 🎉", "{body}");
     }
+}
+
+#[tokio::test]
+async fn c23_half_an_event_at_the_end_is_a_cut() {
+    let text = Reply::events([delta(json!({"content": "Hello"}))]);
+    let (error, _) = error_to(text.then("data: {\"choi")).await;
+    assert!(error.message.contains("broke off"), "{error}");
+    let ended = Reply::events([delta(json!({"content": "Hello"})), finish("stop")]);
+    assert_eq!(answer_to(ended.then("data: {\"choi")).await.text.as_str(), "Hello");
 }
 
 #[tokio::test]
