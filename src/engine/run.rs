@@ -134,12 +134,11 @@ impl<'a> Run<'a> {
             self.emit(TurnEvent::Reset);
         }
         loop {
-            if self.shutdown.is_cancelled() {
-                return Ok(Left::Interrupted);
-            }
             let input = match action {
                 Action::Finish => return self.finish().await,
                 Action::Wait => return self.rest(Vec::new(), limits).await,
+                // Only what would begin something new: an answer that is there is not thrown away.
+                _ if self.shutdown.is_cancelled() => return Ok(Left::Interrupted),
                 _ if self.stop.is_cancelled() => Input::Stopped {
                     shown: self.answer.text(),
                 },

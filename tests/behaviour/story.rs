@@ -111,6 +111,7 @@ fn story_on_the_demo() {
     second.type_line("yes").unwrap();
     second.wait_for("allowed once by alice", SOON);
     second.wait_for("here/sum.md now has", SOON);
+    Stored::of(&daemon).becomes("SELECT count(*) FROM turn WHERE status = 'complete'", 2);
     second.press_ctrl_d().unwrap();
     assert!(second.wait_for_exit(SOON).success());
 
@@ -122,4 +123,20 @@ fn story_on_the_demo() {
     let writes = "SELECT count(*) FROM tool_run WHERE tool = 'file_write' AND outcome = 'succeeded'";
     assert_eq!(stored.number(writes), 1);
     stored.history_is_paired();
+}
+
+#[test]
+fn leaving_lets_a_growing_answer_come_to_its_end() {
+    let fake = LlmFake::start();
+    fake.answer_with(story);
+    let daemon = TestDaemon::on_fake(PROGRAM, &fake);
+    let mut terminal = daemon.chat();
+    terminal.wait_for("›", SOON);
+    terminal.type_line("count to twelve").unwrap();
+    assert!(is_seen_growing(&terminal, "word1 ", "word12"));
+    terminal.press_ctrl_d().unwrap();
+    assert!(terminal.wait_for_exit(SOON).success());
+    assert!(terminal.transcript().contains(LONG_ANSWER), "{}", terminal.transcript());
+    assert_eq!(Stored::of(&daemon).words("SELECT status FROM turn"), ["complete"]);
+    assert_eq!(fake.requests().len(), 1);
 }
