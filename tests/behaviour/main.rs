@@ -4,6 +4,7 @@
 
 mod config;
 mod crash;
+mod gate;
 mod models;
 mod story;
 mod support;

@@ -77,14 +77,24 @@ pub(crate) fn said(request: &Request) -> &str {
     request.last_content("user")
 }
 
-/// The results that came since the user's last words, in their order.
+/// The results that came since the user's last words, in their order, without their fences.
 pub(crate) fn results(request: &Request) -> Vec<String> {
     let messages = request.messages();
     let last_user = messages.iter().rposition(|message| message["role"] == "user").unwrap_or(0);
     let results = messages[last_user..].iter().filter(|message| message["role"] == "tool");
     results
-        .map(|message| message["content"].as_str().unwrap_or_default().to_owned())
+        .map(|message| without_fence(message["content"].as_str().unwrap_or_default()))
         .collect()
+}
+
+fn without_fence(result: &str) -> String {
+    let inner = result.split_once('\n').and_then(|(_, rest)| rest.rsplit_once('\n'));
+    let (inner, end) = inner.unwrap_or_else(|| panic!("a result without a fence: {result}"));
+    assert!(
+        result.starts_with("[result ") && end.starts_with("[end "),
+        "a result without a fence: {result}"
+    );
+    inner.to_owned()
 }
 
 /// A call of `file_write`.
