@@ -3,8 +3,8 @@
 use super::{logging, runtime, setup};
 use crate::clock::Clock;
 use crate::config::{
-    self, ConnectorKind, ConnectorSettings, EmbeddedDefaults, Environment as _, FolderSettings, Identity, ModelHost,
-    ModelKind, ModelSettings, OpenAiSettings, ProcessEnvironment, ProfileSettings, Settings, UserSettings,
+    self, ConnectorKind, ConnectorSettings, Embedded, EmbeddedDefaults, Environment as _, FolderSettings, Identity,
+    ModelHost, ModelKind, ModelSettings, OpenAiSettings, ProcessEnvironment, ProfileSettings, Settings, UserSettings,
 };
 use crate::daemon::{Daemon, model_clients};
 use crate::domain::{Role, TurnId, UserName};
@@ -176,7 +176,13 @@ async fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
             notes.push(format!("Config: {}", path.display()));
             setup::load(path)?
         }
-        None => embedded(&mut notes)?,
+        None => {
+            let embedded = embedded()?;
+            if arguments.files.is_none() {
+                notes.push(embedded.folder_note);
+            }
+            embedded.settings
+        }
     };
     if let Some(data) = &arguments.data {
         std::fs::create_dir_all(data).with_context(|| format!("the folder {} cannot be made", data.display()))?;
@@ -187,7 +193,7 @@ async fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
     }
     if arguments.demo {
         use_model(&mut settings, ModelSettings::new(ModelKind::Demo, "demo"));
-        notes.push("Model: demo, as asked. It is a small set of rules, not a language model.".to_owned());
+        notes.push("The model is the demo, as asked: a few rules, not a language model.".to_owned());
     } else if config.is_none() {
         find_model(&mut settings, &mut notes).await;
     }
@@ -195,7 +201,10 @@ async fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
         let path = files
             .canonicalize()
             .with_context(|| format!("the folder {} cannot be used", files.display()))?;
-        notes.push(format!("Files: {} as `here` (writing asks first)", path.display()));
+        notes.push(format!(
+            "The file tools work in the folder {}; writing asks first.",
+            path.display()
+        ));
         let excluded = settings
             .tools
             .files
@@ -225,20 +234,18 @@ async fn prepare(arguments: &Arguments) -> anyhow::Result<Prepared> {
     })
 }
 
-fn embedded(notes: &mut Vec<String>) -> anyhow::Result<Settings> {
+fn embedded() -> anyhow::Result<Embedded> {
     let paths = config::paths(&ProcessEnvironment)?;
     let working_dir = std::env::current_dir().context("the working folder cannot be told")?;
     let home_dir = ProcessEnvironment
         .var("HOME")
         .map_or_else(|| working_dir.clone(), PathBuf::from);
-    let embedded = Settings::embedded(&EmbeddedDefaults {
+    Ok(Settings::embedded(&EmbeddedDefaults {
         data_dir: paths.data_dir,
         working_dir,
         home_dir,
         login_name: setup::login_name(),
-    });
-    notes.push(embedded.folder_note);
-    Ok(embedded.settings)
+    }))
 }
 
 async fn find_model(settings: &mut Settings, notes: &mut Vec<String>) {

@@ -83,6 +83,8 @@ impl Exchange {
             }
             MessageKind::Notice => {
                 state.expect_effects_no_longer();
+                // A growing answer that must wait for a decision says so and grows no more.
+                state.live.retain(|live| live.reference != *reference);
                 let settled = message.last && message.reply_to.is_some() && state.settle(message.reply_to.as_ref());
                 state.refused |= settled;
                 state.stands(reference, message)

@@ -71,3 +71,27 @@ async fn daemon_can_mark_the_outcome() {
     let (_, _, outcome) = rig.leaves().await;
     assert!(outcome.failed());
 }
+
+#[tokio::test]
+async fn answer_that_had_to_wait_is_not_live_any_more() {
+    let mut rig = Rig::once("write it", GateAnswer::Yes);
+    let said = rig.message().await;
+    let working = rig.send(growing("I will write it.")).await;
+    let waiting = OutgoingMessage {
+        reply_to: Some(said.reference.clone()),
+        last: false,
+        ..message(MessageKind::Notice, "Waiting for your decision.")
+    };
+    rig.edit(&working, waiting).await;
+    let asked = rig.send(prompt("Write?")).await;
+    rig.choice().await;
+    rig.edit(&asked, message(MessageKind::Prompt, "Decided.")).await;
+    let done = OutgoingMessage {
+        reply_to: Some(said.reference),
+        ..answer("Done.")
+    };
+    rig.send(done).await;
+    let (paper, _, outcome) = rig.leaves().await;
+    assert_eq!(paper.text(), "Done.\n");
+    assert!(!outcome.failed());
+}
