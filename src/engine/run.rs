@@ -6,11 +6,11 @@ use super::{Engine, Left, Profile};
 use crate::delivery::{LiveAnswer, LiveStart, PacerHandle, progress_document};
 use crate::domain::ApprovalId;
 use crate::failpoint;
-use crate::gate::Question;
+use crate::gate::{Policy, Question, Requirement};
 use crate::models::{ModelAnswer, ModelError};
 use crate::store::{
-    AuditRecord, ClaimedTurn, Committed, DesiredMessage, Fence, FinishedRun, HistoryAppend, MessageId, NewQuestion,
-    StepCommit, StoreError, ToolStart, UsageRecord,
+    AuditRecord, ClaimedTurn, Committed, DesiredMessage, Fence, FinishedRun, GrantShape, HistoryAppend, MessageId,
+    NewQuestion, StepCommit, StoreError, ToolStart, UsageRecord,
 };
 use crate::strings;
 use crate::turn::{
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
                 Action::Recover(calls) => self.recover(&calls).await?,
                 Action::Ask(calls) => match self.ask(&calls, limits).await? {
                     Asked::Rest(left) => return Ok(left),
-                    Asked::Refused(input) => input,
+                    Asked::Needless(input) => input,
                 },
             };
             action = self.state.step(input, limits);
@@ -392,13 +392,42 @@ impl<'a> Run<'a> {
             for (index, result) in &refused {
                 self.note_result(*index, result, "", Duration::ZERO);
             }
-            return Ok(Asked::Refused(Input::Finished(refused)));
+            return Ok(Asked::Needless(Input::Finished(refused)));
+        }
+        let granted = self.granted(&ready).await?;
+        if !granted.is_empty() {
+            return Ok(Asked::Needless(Input::Granted(granted)));
         }
         let questions = ready.iter().map(|ready| self.question(ready)).collect();
         failpoint::hit("ask.before_commit");
         let left = self.rest(questions, limits).await?;
         failpoint::hit("ask.after_commit");
         Ok(Asked::Rest(left))
+    }
+
+    /// Which of these calls a standing permission covers: only those that are asked about because the policy says so, and not
+    /// those that must be confirmed each time.
+    async fn granted(&self, ready: &[Ready]) -> Result<Vec<usize>, StoreError> {
+        let may_be_granted = |ready: &&Ready| {
+            let by_policy = CallStatus::MustAsk {
+                reason: AskReason::Policy,
+            };
+            let requirement = |policy: &Policy| policy.requirement(&ready.definition, self.state.tainted);
+            ready.call.status == by_policy && self.claimed.policy.as_ref().map(requirement) == Some(Requirement::Confirm)
+        };
+        let shapes = ready.iter().filter(may_be_granted).filter_map(|ready| {
+            Some(GrantShape {
+                index: ready.index,
+                tool: ready.definition.name.clone(),
+                shape: ready.prepared.grant_shape.clone()?,
+                definition_hash: ready.binding.definition_hash.clone(),
+            })
+        });
+        let shapes: Vec<GrantShape> = shapes.collect();
+        if shapes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.engine.store.granted(self.fence.turn, shapes).await
     }
 
     fn question(&self, ready: &Ready) -> NewQuestion {
@@ -654,7 +683,7 @@ impl<'a> Run<'a> {
 /// Whether the turn rests, or a call turned out to need no question.
 enum Asked {
     Rest(Left),
-    Refused(Input),
+    Needless(Input),
 }
 
 /// A model's words as one line of progress.

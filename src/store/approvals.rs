@@ -38,7 +38,38 @@ pub(super) struct Decided {
 
 const COLUMNS: &str = "id, code, turn, session, asker, question, binding, status, expires_at, shown_with";
 
+/// A call as a standing permission would cover it.
+#[derive(Clone, Debug)]
+pub struct GrantShape {
+    /// Its place in the round.
+    pub index: usize,
+    /// The tool's name.
+    pub tool: String,
+    /// What would be allowed.
+    pub shape: String,
+    /// SHA-256 of the tool's definition.
+    pub definition_hash: String,
+}
+
 impl Store {
+    /// Which of these calls a standing permission of the turn's user covers now, by their places in the round.
+    pub async fn granted(&self, turn: TurnId, calls: Vec<GrantShape>) -> Result<Vec<usize>, StoreError> {
+        self.read(move |connection| {
+            let user: String = connection
+                .prepare_cached("SELECT user FROM turn WHERE id = ?1")?
+                .query_row([turn.to_string()], |row| row.get(0))?;
+            let user = UserName(user);
+            let mut covered = Vec::new();
+            for call in calls {
+                if granted(connection, &user, turn, &call.tool, &call.shape, &call.definition_hash)? {
+                    covered.push(call.index);
+                }
+            }
+            Ok(covered)
+        })
+        .await
+    }
+
     /// Ends the questions whose time is over. Gives the changed messages and the conversations that have work now.
     pub async fn expire_approvals(&self) -> Result<Vec<MessageRow>, StoreError> {
         let now = self.clock.now().as_millisecond();

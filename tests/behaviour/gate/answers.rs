@@ -207,7 +207,10 @@ fn long_content_is_cut_and_shown_whole_when_asked_for() {
     let mut terminal = chat(&daemon);
     let middle = "MIDDLE";
     let long = format!("{}{middle}{}", "x".repeat(2_000), "y".repeat(2_000));
-    terminal.type_line(&format!("write a.md {long}")).unwrap();
+    // Pasted: it comes as one piece.
+    terminal
+        .type_keys(&format!("\u{1b}[200~write a.md {long}\u{1b}[201~\r"))
+        .unwrap();
     terminal.wait_for("Show all (show)", SOON);
     assert!(
         !terminal.screen_text().contains("Always (always)"),
