@@ -23,6 +23,7 @@ struct Content {
     progress: Vec<Line>,
     text: String,
     first_text_at: Option<Instant>,
+    closed: bool,
 }
 
 struct Line {
@@ -103,27 +104,35 @@ impl LiveAnswer {
         self.parts_rendered.fetch_max(parts, Ordering::AcqRel);
     }
 
-    /// The messages as they should stand now. The first ones no longer change once a later one has begun.
-    pub(super) fn render(&self) -> Vec<OutgoingMessage> {
+    /// Ends the growing: what is not rendered by now never is. Gives the most messages that may stand in the chat.
+    pub fn close(&self) -> usize {
+        self.lock().closed = true;
+        self.parts_rendered()
+    }
+
+    /// The messages as they should stand now, unless the answer is closed. The first ones no longer change once a later one
+    /// has begun.
+    pub(super) fn render(&self) -> Option<Vec<OutgoingMessage>> {
         self.dirty.store(false, Ordering::Release);
-        let body = {
-            let content = self.lock();
-            let mut body = progress_document(content.progress.iter().map(|line| line.text.as_str()));
-            body.blocks.extend(Document::parse_partial(&content.text).blocks);
-            body
-        };
+        // Held to the end: whoever closes the answer must know of every message that is going to be sent.
+        let content = self.lock();
+        if content.closed {
+            return None;
+        }
+        let mut body = progress_document(content.progress.iter().map(|line| line.text.as_str()));
+        body.blocks.extend(Document::parse_partial(&content.text).blocks);
         let body = if body.is_empty() && self.placeholder {
             Document::plain(strings::WORKING)
         } else {
             body
         };
         if body.is_empty() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let parts = body.split(self.limit);
         self.parts_rendered.fetch_max(parts.len(), Ordering::AcqRel);
         let last = parts.len() - 1;
-        parts
+        let messages = parts
             .into_iter()
             .enumerate()
             .map(|(part, body)| OutgoingMessage {
@@ -134,7 +143,8 @@ impl LiveAnswer {
                 live: part == last,
                 last: false,
             })
-            .collect()
+            .collect();
+        Some(messages)
     }
 
     /// Changes the content; true when it was clean before, so that one word to the pacer is enough for many tokens.
@@ -155,5 +165,24 @@ pub(crate) fn progress_document<'a>(lines: impl Iterator<Item = &'a str>) -> Doc
         Document::default()
     } else {
         Document::plain(&joined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cortex_chat::TextUnit;
+
+    #[test]
+    fn closed_answer_sends_nothing_more() {
+        let limit = TextLimit {
+            max: 100,
+            unit: TextUnit::Characters,
+        };
+        let answer = LiveAnswer::new(limit, None, true);
+        assert_eq!(answer.close(), 0);
+        answer.push_text("too late");
+        assert!(answer.render().is_none());
+        assert_eq!(answer.parts_rendered(), 0);
     }
 }

@@ -539,8 +539,10 @@ impl Live {
                 Need::Nothing
             };
         }
-        if answer.is_dirty() {
-            self.wanted = answer.render();
+        if answer.is_dirty()
+            && let Some(wanted) = answer.render()
+        {
+            self.wanted = wanted;
             self.parts.resize_with(self.parts.len().max(self.wanted.len()), Part::default);
         }
         let Some(position) = self.unshown_part() else {

@@ -475,7 +475,7 @@ impl<'a> Run<'a> {
 
     /// Stores the questions and lets go of the conversation.
     async fn rest(&mut self, questions: Vec<NewQuestion>, limits: Limits) -> Result<Left, StoreError> {
-        let stands = self.answer.parts_rendered() > 0;
+        let stands = self.answer.close() > 0;
         let mut lines = self.answer.progress_lines();
         lines.push(strings::WAITING.to_owned());
         // Not an answer: what a script reads as one comes after the decision.
@@ -588,7 +588,7 @@ impl<'a> Run<'a> {
 
     /// Messages of the growing answer from this part on, which are no longer wanted.
     fn surplus_parts(&self, from: usize) -> Vec<DesiredMessage> {
-        (from..self.answer.parts_rendered())
+        (from..self.answer.close())
             .map(|part| DesiredMessage {
                 id: MessageId::answer(self.fence.turn, self.state.segment, part),
                 content: None,
