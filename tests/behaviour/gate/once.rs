@@ -85,3 +85,16 @@ fn question_left_open_by_a_pipe_is_told_and_stays() {
     assert!(ran.errors.contains("a question is still open"), "{ran:?}");
     assert_eq!(Stored::of(&daemon).words("SELECT status FROM approval"), ["pending"]);
 }
+
+#[test]
+fn answer_quicker_than_the_record_of_its_prompt_finds_it() {
+    let (_fake, daemon) = with_clerk();
+    let lines: String = (0..10).map(|number| format!("write {number}.md text\nyes\n")).collect();
+    let ran = daemon.piped(&[], &lines);
+    assert_eq!(
+        ran.code, 0,
+        "a question still looks open, or an answer seems to grow: {ran:?}"
+    );
+    assert_eq!(ran.output.matches("allowed once by alice").count(), 10, "{ran:?}");
+    assert!((0..10).all(|number| daemon.read_file(&format!("{number}.md")).is_some()));
+}
