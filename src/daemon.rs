@@ -95,7 +95,6 @@ impl Daemon {
         for connector in &connectors {
             show_what_waits(&store, connector, &pacers).await?;
         }
-        scheduler.show(recovered.set_aside);
         scheduler.fill().await;
 
         let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
@@ -125,7 +124,13 @@ impl Daemon {
     pub async fn run_until(mut self, quit: CancellationToken) -> anyhow::Result<()> {
         let failure = tokio::select! {
             () = quit.cancelled() => None,
-            failure = self.failures.recv() => failure,
+            Some(failure) = self.failures.recv() => Some(failure),
+            Some(ended) = self.tasks.join_next() => match ended {
+                // A connector may end by itself just before it tells that the person left.
+                Ok(()) if quit.is_cancelled() => None,
+                Ok(()) => Some(anyhow::anyhow!("a part of the daemon ended by itself")),
+                Err(error) => Some(anyhow::anyhow!("a part of the daemon broke down: {error}")),
+            },
         };
         self.stop().await;
         failure.map_or(Ok(()), Err)

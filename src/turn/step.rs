@@ -31,6 +31,8 @@ pub enum Input {
     Started(Vec<(usize, Prepared)>),
     /// These calls have their results.
     Finished(Vec<(usize, CallResult)>),
+    /// Standing permissions cover these calls: they need no question.
+    Granted(Vec<usize>),
     /// What a person allowed is no longer what would happen.
     Changed(usize),
     /// What the store knows of calls that a crash cut off; `None` where nobody knows.
@@ -196,6 +198,17 @@ impl TurnState {
             Input::Finished(results) => {
                 for (index, result) in results {
                     self.finish_call(index, result);
+                }
+            }
+            Input::Granted(calls) => {
+                for index in calls {
+                    let asked = self
+                        .round
+                        .get_mut(index)
+                        .filter(|entry| matches!(entry.status, CallStatus::MustAsk { .. }));
+                    if let Some(entry) = asked {
+                        entry.status = CallStatus::Ready;
+                    }
                 }
             }
             Input::Changed(index) => self.must_ask(index, AskReason::Changed, limits),
