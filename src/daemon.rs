@@ -55,6 +55,10 @@ impl Daemon {
         connectors: Vec<Connector>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !connectors.is_empty(),
+            "no connector is configured, so nobody could talk to the daemon; add one under [connectors.NAME]"
+        );
         let parts = Parts::build(settings, models, &clock)?;
         let max_size = settings.store.max_size_mib.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX));
         let store = Store::open(&settings.store.path, max_size, clock.clone())?;

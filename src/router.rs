@@ -148,7 +148,7 @@ fn ordinary(message: &IncomingMessage) -> Intent {
     Intent::Ask { tainted: false }
 }
 
-/// A keyword that names nothing decides only where nobody can be mistaken about what it means (engine.md 3).
+/// A keyword that names nothing decides only where nobody can be mistaken about what it means.
 fn bare_keyword(event: &Event, word: Word, user: &UserName, situation: &Situation<'_>) -> Option<Intent> {
     let mut open = situation
         .approvals

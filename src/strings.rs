@@ -150,7 +150,7 @@ Write to me in your own words. I may use tools to look things up or to change th
 - `/usage` shows the tokens used
 - `/help` shows this
 
-**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` names one by its code; \
+**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` names one by its code; \
 any other reply to the question denies it with your words as the reason.";
 
 /// A command that does not exist.

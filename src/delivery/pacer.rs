@@ -468,7 +468,7 @@ impl Chat {
                 row.reference = None;
                 row.maybe_sent = false;
             }
-            // Once more, and no further: more copies would be worse than none (security.md 17).
+            // Once more, and no further: more copies would be worse than none.
             Err(OutboundError::Unknown(_)) if had_reference.is_none() && waiting.sent_again => {
                 self.rows.remove(&place);
             }

@@ -7,7 +7,7 @@ mod gate;
 mod model;
 mod tools;
 
-use super::{Engine, Left, Profile};
+use super::{Engine, Left};
 use crate::delivery::{LiveAnswer, LiveStart, PacerHandle};
 use crate::domain::TurnId;
 use crate::failpoint;
@@ -245,8 +245,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The profile's model, as people are told of it.
-    fn backend(&self, profile: Option<&Profile>) -> (String, String) {
+    /// The kind and the label of the turn's model, as people are told of it.
+    fn backend(&self) -> (String, String) {
+        let profile = self.engine.profile(&self.state.request.profile);
         let identity = profile.map(|profile| profile.model.identity());
         identity
             .map(|identity| (identity.kind.clone(), identity.label.clone()))

@@ -13,20 +13,21 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The longest block of arguments or of changes, in UTF-16 units. With the other blocks and the words around them a question
-/// stays below 4,096 units, the smallest platform's message (facts on Telegram).
+/// stays below 4,096 units, the smallest platform's message (Telegram).
 const BLOCK_UNITS: usize = 1_200;
 /// The longest of the shorter blocks: what is affected, the model's words, a reason.
 const LINE_UNITS: usize = 300;
 
 /// Whether the whole question can be seen at once. Where it is cut, "always" is not offered.
 pub fn is_cut(question: &Question) -> bool {
-    let too_long = |text: &str| units(text) > BLOCK_UNITS;
-    too_long(&arguments_block(&question.arguments))
+    let longer = |text: &str, limit: usize| units(&make_visible(text)) > limit;
+    units(&arguments_block(&question.arguments)) > BLOCK_UNITS
+        || longer(question.prepared.affects.as_str(), LINE_UNITS)
         || question
             .prepared
             .diff
             .as_ref()
-            .is_some_and(|diff| too_long(&make_visible(diff.as_str())))
+            .is_some_and(|diff| longer(diff.as_str(), BLOCK_UNITS))
 }
 
 /// The question with its choices.
@@ -69,7 +70,7 @@ pub fn outcome(question: &Question, decision: &str) -> OutgoingMessage {
 fn body(question: &Question, limit: Option<usize>) -> String {
     let limited = |text: String| limit.map_or_else(|| text.clone(), |limit| shorten(&text, limit));
     let mut text = format!(
-        "**{}: may I run** `{}` **?** ({} risk)",
+        "**{}**: may I run `{}`? ({} risk)",
         question.code, question.tool, question.risk
     );
     match question.reason {

@@ -24,7 +24,7 @@ use std::time::Duration;
 /// A stranger is told once in this time.
 const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
-/// An event that took the daemon down this many times is set aside (security.md 15). The first time is not counted on disk: only
+/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
 /// after an unclean stop are attempts counted, so a count of three means three.
 const MAX_EVENT_ATTEMPTS: i64 = 3;
 

@@ -298,7 +298,7 @@ pub(super) fn decide(
     if approval.expires_at.as_millisecond() <= now {
         return expire(connection, now, id);
     }
-    // Authority as it is now, not as it was when the question was put (security.md 3).
+    // Authority as it is now, not as it was when the question was put.
     let policy = identity::policy_of(connection, record.by)?;
     let forbidden = match &policy {
         None => Some(strings::USER_REMOVED),

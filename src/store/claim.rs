@@ -150,7 +150,7 @@ fn take(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let history = history_of(connection, &state.request.session.to_string(), history_tokens)?;
-    // What was read before is in this turn's context too (security.md 5).
+    // What was read before is in this turn's context too.
     state.tainted |= history.iter().any(|entry| entry.tainted);
     let waiting = approvals::open_in(connection, conversation)?;
     Ok(ClaimedTurn {

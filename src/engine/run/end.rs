@@ -62,7 +62,7 @@ impl Run<'_> {
                 });
             }
         }
-        let (backend, backend_label) = self.backend(self.engine.profile(&self.state.request.profile));
+        let (backend, backend_label) = self.backend();
         let event = TurnEvent::Done {
             response: Text::new(shown.clone()),
             backend,
@@ -107,7 +107,7 @@ impl Run<'_> {
     }
 
     fn metadata(&self) -> serde_json::Value {
-        let (backend, backend_label) = self.backend(self.engine.profile(&self.state.request.profile));
+        let (backend, backend_label) = self.backend();
         json!({
             "backend": backend, "backend_label": backend_label, "host": self.engine.host,
             "off_record": self.state.request.mode == Mode::Otr,
