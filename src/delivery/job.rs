@@ -100,6 +100,17 @@ async fn send(
     live: Option<(i64, TurnId)>,
 ) -> Result<Option<MessageRef>, OutboundError> {
     let key = id.send_key();
+    let stands = store
+        .begin_send(id.clone(), live)
+        .await
+        .map_err(|error| OutboundError::Transient(format!("the intent to send could not be stored: {error}")))?;
+    if let Some(reference) = stands {
+        match edit(outbound, at, &reference, content).await {
+            // Sent anew below.
+            Err(OutboundError::Gone(_)) => {}
+            edited => return edited.map(|()| Some(reference)),
+        }
+    }
     if maybe_sent {
         if outbound.capabilities().can_find_sends {
             if let Some(reference) = outbound.find(at, &key).await? {
@@ -112,10 +123,6 @@ async fn send(
             tracing::warn!(%error, message.id = %id, "a possible duplicate could not be put on record");
         }
     }
-    store
-        .begin_send(id.clone(), live)
-        .await
-        .map_err(|error| OutboundError::Transient(format!("the intent to send could not be stored: {error}")))?;
     failpoint::hit("send.after_intent");
     let sent = match outbound.send(at, &key, content).await {
         Err(OutboundError::BadMarkup(_)) => outbound.send(at, &key, &without_markup(content)).await,
@@ -140,6 +147,7 @@ async fn record(
             version,
         },
         (Ok(None), Some(version)) => Shown::Removed { version },
+        (Err(OutboundError::Gone(_)), _) if !is_new => Shown::Gone,
         (Err(error), Some(version)) if is_hopeless(error, is_new) => Shown::Undeliverable {
             version,
             reason: error.to_string(),

@@ -160,3 +160,22 @@ pub(crate) fn progress_document<'a>(lines: impl Iterator<Item = &'a str>) -> Doc
         Document::plain(&joined)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cortex_chat::TextUnit;
+
+    #[test]
+    fn closed_answer_sends_nothing_more() {
+        let limit = TextLimit {
+            max: 100,
+            unit: TextUnit::Characters,
+        };
+        let answer = LiveAnswer::new(limit, None, true);
+        assert_eq!(answer.close(), 0);
+        answer.push_text("too late");
+        assert!(answer.render().is_none());
+        assert_eq!(answer.parts_rendered(), 0);
+    }
+}

@@ -84,6 +84,8 @@ pub enum Shown {
         /// The stored version.
         version: u64,
     },
+    /// It stood there and can no longer be edited; the next text is a new message.
+    Gone,
     /// The platform will not have it; nothing more is tried.
     Undeliverable {
         /// The stored version.
@@ -107,14 +109,24 @@ const COLUMNS: &str = "message.id, conversation.connector, conversation.chat, co
 const TABLES: &str = "message JOIN conversation ON conversation.id = message.conversation";
 
 impl Store {
-    /// Notes on disk that a message is about to be sent. Makes the row of a live answer at its first showing.
-    pub async fn begin_send(&self, id: MessageId, conversation: Option<(i64, TurnId)>) -> Result<(), StoreError> {
+    /// Notes on disk that a message is about to be sent. Makes the row of a live answer at its first showing. Gives the
+    /// platform's reference where the message stands already: a decision can be stored in the moment in which its prompt is
+    /// sent, before the prompt's reference is.
+    pub async fn begin_send(
+        &self,
+        id: MessageId,
+        conversation: Option<(i64, TurnId)>,
+    ) -> Result<Option<MessageRef>, StoreError> {
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
-            let changed = connection
-                .prepare_cached("UPDATE message SET send_state = 'sending' WHERE id = ?1")?
-                .execute([id.as_str()])?;
-            if changed == 0
+            let known: Option<Option<String>> = connection
+                .prepare_cached(
+                    "UPDATE message SET send_state = CASE WHEN reference IS NULL THEN 'sending' ELSE send_state END
+                     WHERE id = ?1 RETURNING reference",
+                )?
+                .query_row([id.as_str()], |row| row.get(0))
+                .optional()?;
+            if known.is_none()
                 && let Some((conversation, turn)) = conversation
             {
                 connection
@@ -125,7 +137,7 @@ impl Store {
                     )?
                     .execute(params![id.as_str(), conversation, turn.to_string(), now])?;
             }
-            Ok(())
+            Ok(known.flatten().map(MessageRef::from))
         })
         .await
     }
@@ -146,6 +158,9 @@ impl Store {
                         "UPDATE message SET send_state = 'unsent', reference = NULL, shown_version = ?2 WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), version as i64])?,
+                Shown::Gone => connection
+                    .prepare_cached("UPDATE message SET send_state = 'unsent', reference = NULL WHERE id = ?1")?
+                    .execute([id.as_str()])?,
                 Shown::Undeliverable { version, reason } => {
                     super::step::audit(
                         connection,

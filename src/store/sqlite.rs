@@ -126,6 +126,9 @@ impl Store {
             make_private_folder(folder).map_err(|error| unusable(format!("its folder cannot be made: {error}")))?;
         }
         let lock = lock(path)?;
+        if version_of(path).is_some_and(|version| version > MIGRATIONS.len()) {
+            return Err(OpenError::Newer { path: path.to_owned() });
+        }
         let mut connection = connect(path, false).map_err(|error| unusable(error.to_string()))?;
         make_private_file(path).map_err(|error| unusable(error.to_string()))?;
         let migrations = Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect());
@@ -272,6 +275,12 @@ fn copy_of(error: &StoreError) -> StoreError {
         StoreError::Full(problem) => StoreError::Full(problem.clone()),
         other => StoreError::Database(other.to_string()),
     }
+}
+
+/// The version of a database that is there, looked up without writing to it: one of a newer version is left as it is.
+fn version_of(path: &Path) -> Option<usize> {
+    let connection = connect(path, true).ok()?;
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).ok()
 }
 
 fn start_readers(path: &Path) -> rusqlite::Result<Sender<ReadJob>> {

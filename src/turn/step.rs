@@ -25,14 +25,14 @@ pub enum Input {
     Failed(ModelFailure),
     /// The gate looked at new calls.
     Assessed(Vec<(usize, Verdict)>),
+    /// Standing permissions cover these calls, so nobody needs to be asked about them.
+    Granted(Vec<usize>),
     /// Questions were put to the person.
     Asked(Vec<(usize, ApprovalId, Prepared)>),
     /// The starts of these calls are on disk.
     Started(Vec<(usize, Prepared)>),
     /// These calls have their results.
     Finished(Vec<(usize, CallResult)>),
-    /// Standing permissions cover these calls: they need no question.
-    Granted(Vec<usize>),
     /// What a person allowed is no longer what would happen.
     Changed(usize),
     /// What the store knows of calls that a crash cut off; `None` where nobody knows.
@@ -183,6 +183,7 @@ impl TurnState {
                 strings::CALL_NOT_RUN,
             ),
             Input::Assessed(verdicts) => self.take_verdicts(verdicts, limits),
+            Input::Granted(calls) => self.take_grants(&calls),
             Input::Asked(questions) => self.take_questions(questions),
             Input::Started(starts) => {
                 for (index, prepared) in starts {
@@ -198,17 +199,6 @@ impl TurnState {
             Input::Finished(results) => {
                 for (index, result) in results {
                     self.finish_call(index, result);
-                }
-            }
-            Input::Granted(calls) => {
-                for index in calls {
-                    let asked = self
-                        .round
-                        .get_mut(index)
-                        .filter(|entry| matches!(entry.status, CallStatus::MustAsk { .. }));
-                    if let Some(entry) = asked {
-                        entry.status = CallStatus::Ready;
-                    }
                 }
             }
             Input::Changed(index) => self.must_ask(index, AskReason::Changed, limits),
@@ -334,6 +324,18 @@ impl TurnState {
             }
             None => CallStatus::MustAsk { reason },
         };
+    }
+
+    /// A granted call runs like one that needs no question; its start is checked against the grant once more.
+    fn take_grants(&mut self, calls: &[usize]) {
+        for index in calls {
+            let asked_by_policy = CallStatus::MustAsk {
+                reason: AskReason::Policy,
+            };
+            if let Some(entry) = self.round.get_mut(*index).filter(|entry| entry.status == asked_by_policy) {
+                entry.status = CallStatus::Ready;
+            }
+        }
     }
 
     fn take_questions(&mut self, questions: Vec<(usize, ApprovalId, Prepared)>) {

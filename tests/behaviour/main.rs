@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod bad_input;
 mod config;
+mod crash;
+mod gate;
 mod models;
+mod story;
+mod support;
 mod tools;

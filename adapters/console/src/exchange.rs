@@ -120,6 +120,13 @@ impl Exchange {
         });
     }
 
+    /// Takes note that what the person said was not taken; it is not awaited any more.
+    pub(crate) fn not_taken(&self, reference: Option<&MessageRef>) {
+        let mut state = self.state();
+        state.awaiting.retain(|awaiting| Some(&awaiting.reference) != reference);
+        state.expect_effects_no_longer();
+    }
+
     /// Takes note that a choice was made, before it is handed on.
     pub(crate) fn expect_decision(&self) {
         self.state().expect_effect();

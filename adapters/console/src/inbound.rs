@@ -137,7 +137,14 @@ impl Conversation {
         if said != Said::Nothing {
             self.with_ui(|ui| ui.echo(line))?;
         }
-        self.say(said).await?;
+        match self.say(said).await {
+            // A full disk, say. The line is not lost, and the person can try again.
+            Err(InboundError::Inbox(refusal)) => self.with_ui(|ui| {
+                ui.editor.set(line);
+                ui.hint(refusal.to_string())
+            })?,
+            said => said?,
+        }
         Ok(Next::GoOn)
     }
 
@@ -225,6 +232,10 @@ impl Conversation {
     }
 
     async fn accept(&self, kind: EventKind) -> Result<(), InboundError> {
+        let message = match &kind {
+            EventKind::Message(message) => Some(message.reference.clone()),
+            _ => None,
+        };
         let event = Event {
             id: EventId::new(Uuid::now_v7().to_string()),
             address: Address {
@@ -246,10 +257,11 @@ impl Conversation {
             cursor: None,
             events: vec![event],
         };
-        self.inbox
-            .accept(&self.settings.name, batch)
-            .await
-            .map_err(InboundError::from)
+        let accepted = self.inbox.accept(&self.settings.name, batch).await;
+        if accepted.is_err() {
+            self.exchange.not_taken(message.as_ref());
+        }
+        accepted.map_err(InboundError::from)
     }
 
     /// Puts the terminal in order. What was applied before is shown when this returns.

@@ -22,7 +22,7 @@ pub(crate) struct Ui {
     live: Vec<(MessageRef, Document)>,
     open_prompts: usize,
     /// A word about what was typed last.
-    hint: Option<&'static str>,
+    hint: Option<String>,
     /// Before the start and after the end there is no input line.
     running: bool,
 }
@@ -83,8 +83,8 @@ impl Ui {
     }
 
     /// Says a word below the messages until the next key.
-    pub(crate) fn hint(&mut self, hint: &'static str) -> io::Result<()> {
-        self.hint = Some(hint);
+    pub(crate) fn hint(&mut self, hint: impl Into<String>) -> io::Result<()> {
+        self.hint = Some(hint.into());
         self.repaint()
     }
 
@@ -208,7 +208,7 @@ impl Ui {
 
     fn hint_rows(&self, width: usize) -> Vec<Line> {
         let open = (self.open_prompts > 0).then(|| strings::open_prompts(self.open_prompts));
-        let hints = open.into_iter().chain(self.hint.map(str::to_owned));
+        let hints = open.into_iter().chain(self.hint.clone());
         hints
             .flat_map(|hint| wrap(&Line::new(Style::DIM, hint), width, Breaking::Words))
             .collect()

@@ -1,4 +1,6 @@
-//! Wire fakes and helpers for the behaviour tests. They know the wire and nothing of the daemon's insides.
+//! Wire fakes, a terminal and the daemon itself for the behaviour tests. They know the wire and nothing of the daemon's insides.
+
+pub mod daemon;
 
 pub mod llm;
 

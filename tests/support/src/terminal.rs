@@ -161,6 +161,11 @@ impl Terminal {
         }
     }
 
+    /// Whether the program has ended, however it did.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until the program ends, and for the last of its output.
     #[track_caller]
     pub fn wait_for_exit(&mut self, timeout: Duration) -> ExitStatus {
