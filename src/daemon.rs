@@ -55,6 +55,10 @@ impl Daemon {
         connectors: Vec<Connector>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !connectors.is_empty(),
+            "no connector is configured, so nobody could talk to the daemon; add one under [connectors.NAME]"
+        );
         let parts = Parts::build(settings, models, &clock)?;
         let max_size = settings.store.max_size_mib.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX));
         let store = Store::open(&settings.store.path, max_size, clock.clone())?;
@@ -95,7 +99,6 @@ impl Daemon {
         for connector in &connectors {
             show_what_waits(&store, connector, &pacers).await?;
         }
-        scheduler.show(recovered.set_aside);
         scheduler.fill().await;
 
         let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
@@ -125,7 +128,13 @@ impl Daemon {
     pub async fn run_until(mut self, quit: CancellationToken) -> anyhow::Result<()> {
         let failure = tokio::select! {
             () = quit.cancelled() => None,
-            failure = self.failures.recv() => failure,
+            Some(failure) = self.failures.recv() => Some(failure),
+            Some(ended) = self.tasks.join_next() => match ended {
+                // A connector may end by itself just before it tells that the person left.
+                Ok(()) if quit.is_cancelled() => None,
+                Ok(()) => Some(anyhow::anyhow!("a part of the daemon ended by itself")),
+                Err(error) => Some(anyhow::anyhow!("a part of the daemon broke down: {error}")),
+            },
         };
         self.stop().await;
         failure.map_or(Ok(()), Err)

@@ -83,13 +83,27 @@ pub enum Risk {
     High,
 }
 
-impl fmt::Display for Risk {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Risk {
+    /// The word in the store, in configs and in sentences.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
-        })
+        }
+    }
+
+    /// The risk of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High]
+            .into_iter()
+            .find(|risk| risk.as_str() == word)
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod command;
 
-pub use command::Command;
+pub use command::{Command, Which};
 
 use crate::domain::{ApprovalId, Risk, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
@@ -109,7 +109,11 @@ fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situ
         };
     }
     if let Some(command) = Command::read(text) {
-        return Intent::Run(command);
+        return if message.addressed {
+            Intent::Run(command)
+        } else {
+            Intent::Ignore("not addressed")
+        };
     }
     let prompt = message
         .reply_to
@@ -120,9 +124,10 @@ fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situ
         (prompt, Some(spoken)) => match (spoken.about, prompt) {
             (About::Code(code), _) => match situation.approvals.iter().find(|approval| approval.code == code) {
                 Some(approval) => decide(&[approval.id], choice_of(spoken.word), None, user, situation),
-                None => Intent::Say(strings::no_such_code(&code)),
+                None if message.addressed => Intent::Say(strings::no_such_code(&code)),
+                None => Intent::Ignore("not addressed"),
             },
-            (About::All, prompt) => decide_all(spoken.word, prompt, user, situation),
+            (About::All, prompt) => decide_all(message, spoken.word, prompt, user, situation),
             (About::Unnamed, Some(prompt)) => decide(&[prompt.id], choice_of(spoken.word), None, user, situation),
             (About::Unnamed, None) => bare_keyword(event, spoken.word, user, situation).unwrap_or_else(|| ordinary(message)),
         },
@@ -143,7 +148,7 @@ fn ordinary(message: &IncomingMessage) -> Intent {
     Intent::Ask { tainted: false }
 }
 
-/// A keyword that names nothing decides only where nobody can be mistaken about what it means (engine.md 3).
+/// A keyword that names nothing decides only where nobody can be mistaken about what it means.
 fn bare_keyword(event: &Event, word: Word, user: &UserName, situation: &Situation<'_>) -> Option<Intent> {
     let mut open = situation
         .approvals
@@ -158,21 +163,31 @@ fn bare_keyword(event: &Event, word: Word, user: &UserName, situation: &Situatio
     unmistakable.then(|| decide(&[only.id], choice_of(word), None, user, situation))
 }
 
-/// "All" means the set that was shown: with the prompt replied to, else with the newest one; never a high-risk one.
-fn decide_all(word: Word, prompt: Option<&ApprovalView>, user: &UserName, situation: &Situation<'_>) -> Intent {
+/// "All" means the set that was shown: with the prompt replied to, else with the newest one; the sender's own questions alone,
+/// and never one of high risk.
+fn decide_all(
+    message: &IncomingMessage,
+    word: Word,
+    prompt: Option<&ApprovalView>,
+    user: &UserName,
+    situation: &Situation<'_>,
+) -> Intent {
     let newest = || {
-        situation
-            .approvals
-            .iter()
-            .find(|approval| Some(approval.id) == situation.newest_is_prompt_of)
+        let newest = situation.newest_is_prompt_of;
+        situation.approvals.iter().find(|approval| Some(approval.id) == newest)
     };
     let Some(shown) = prompt.or_else(newest) else {
-        return Intent::Say(strings::NOTHING_TO_DECIDE.to_owned());
+        return if message.addressed {
+            Intent::Say(strings::NOTHING_TO_DECIDE.to_owned())
+        } else {
+            Intent::Ignore("not addressed")
+        };
     };
     let covered: Vec<ApprovalId> = situation
         .approvals
         .iter()
-        .filter(|approval| approval.status == ApprovalStatus::Pending && shown.shown_with.contains(&approval.code))
+        .filter(|approval| approval.status == ApprovalStatus::Pending && &approval.asker == user)
+        .filter(|approval| shown.shown_with.contains(&approval.code))
         .filter(|approval| word == Word::No || approval.risk != Risk::High)
         .map(|approval| approval.id)
         .collect();

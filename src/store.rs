@@ -15,7 +15,7 @@ mod step;
 mod toolrun;
 
 pub use accept::{Accepted, RouterSettings};
-pub use approvals::GrantShape;
+pub use approvals::Expired;
 pub use claim::{ClaimedTurn, HistoryEntry};
 pub use identity::{DeclaredUser, PersonContext};
 pub use message::{MessageId, MessageRow, Shown};

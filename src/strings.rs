@@ -17,6 +17,9 @@ pub const CALL_REPEATED: &str = "this same call was just made twice in a row, so
 pub const CALL_NOT_RUN: &str = "Tool error: the request ended before this call was run.";
 /// A call that was open when the turn was stopped.
 pub const CALL_STOPPED: &str = "Tool error: the user stopped the request before this call was finished.";
+/// A call that did not end when it was told to, and may have done what it does.
+pub const CALL_STOP_UNKNOWN: &str =
+    "Tool error: the user stopped the request while this call ran; it may or may not have taken effect.";
 /// Nobody decided in time.
 pub const CALL_EXPIRED: &str = "Action denied: nobody confirmed it in time.";
 /// A crash cut the call off, and the person did not want it repeated.
@@ -147,7 +150,7 @@ Write to me in your own words. I may use tools to look things up or to change th
 - `/usage` shows the tokens used
 - `/help` shows this
 
-**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` names one by its code; \
+**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` names one by its code; \
 any other reply to the question denies it with your words as the reason.";
 
 /// A command that does not exist.
@@ -182,6 +185,15 @@ pub fn already_decided(code: &str, decision: &str) -> String {
     format!("{code} was already decided: {decision}.")
 }
 
+/// `/deny` without saying which.
+pub fn which_to_deny(codes: &[&str]) -> String {
+    format!(
+        "Several questions are open: {}. Say which one, as in `/deny {}`, or `/deny all`.",
+        codes.join(", "),
+        codes[0]
+    )
+}
+
 /// A code that names nothing.
 pub fn no_such_code(code: &str) -> String {
     format!("Nothing waits under the code {code}. `/approvals` lists what does.")
@@ -190,6 +202,11 @@ pub fn no_such_code(code: &str) -> String {
 /// A failed turn.
 pub fn failed(message: &str) -> String {
     format!("⚠ {message}")
+}
+
+/// The turn's profile is gone from the config.
+pub fn no_profile(name: &str) -> String {
+    format!("There is no profile {name} any more; the config must name one.")
 }
 
 /// The whole turn took too long.

@@ -6,22 +6,27 @@ use crate::store::{RouterSettings, Store};
 use async_trait::async_trait;
 use cortex_chat::{ConnectorName, EventBatch, Inbox, InboxError};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long after a crash events are taken for ones that may have caused it.
+const SUSPICIOUS_AFTER_CRASH: Duration = Duration::from_mins(10);
 
 pub(super) struct DaemonInbox {
     store: Store,
     scheduler: Arc<Scheduler>,
     router: Arc<RouterSettings>,
     /// After a crash each event is counted before it is handled, so that one that crashes the daemon is set aside in the end.
-    count_attempts: bool,
+    /// What the platforms deliver again comes soon; after this instant, events are new.
+    count_attempts_until: Option<Instant>,
 }
 
 impl DaemonInbox {
-    pub(super) fn new(store: Store, scheduler: Arc<Scheduler>, router: Arc<RouterSettings>, count_attempts: bool) -> Self {
+    pub(super) fn new(store: Store, scheduler: Arc<Scheduler>, router: Arc<RouterSettings>, after_crash: bool) -> Self {
         Self {
             store,
             scheduler,
             router,
-            count_attempts,
+            count_attempts_until: after_crash.then(|| Instant::now() + SUSPICIOUS_AFTER_CRASH),
         }
     }
 
@@ -50,19 +55,21 @@ impl DaemonInbox {
 #[async_trait]
 impl Inbox for DaemonInbox {
     async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError> {
-        let batch = if self.count_attempts {
+        let count_attempts = self.count_attempts_until.is_some_and(|until| Instant::now() < until);
+        let batch = if count_attempts {
             self.without_set_aside(connector, batch).await?
         } else {
             batch
         };
-        let free = self.scheduler.free();
+        let places = self.scheduler.hold(batch.events.len());
+        let router = Arc::clone(&self.router);
         let accepted = self
             .store
-            .accept(connector.clone(), batch, Arc::clone(&self.router), free)
+            .accept(connector.clone(), batch, router, places.held())
             .await
             .map_err(refused)?;
         failpoint::hit("accept.after_commit");
-        self.scheduler.carry_out(accepted);
+        self.scheduler.carry_out(accepted, places);
         Ok(())
     }
 

@@ -4,15 +4,21 @@ use crate::delivery::PacerHandle;
 use crate::domain::TurnId;
 use crate::engine::{Engine, Left};
 use crate::store::{Accepted, ClaimedTurn, MessageRow, StoreError};
+use crate::turn::TurnEvent;
 use cortex_chat::ConnectorName;
 use futures_util::FutureExt as _;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+
+/// First wait before a turn that broke down is given back again; doubles each time.
+const GIVE_BACK_FIRST: Duration = Duration::from_millis(500);
+/// The longest such wait.
+const GIVE_BACK_LONGEST: Duration = Duration::from_secs(30);
 
 pub(super) struct Scheduler {
     engine: Arc<Engine>,
@@ -23,8 +29,31 @@ pub(super) struct Scheduler {
 
 #[derive(Default)]
 struct State {
+    /// Places that are taken: by tasks, and by those who are about to begin some.
+    taken: usize,
     stops: HashMap<TurnId, CancellationToken>,
+    /// Stops for turns that were claimed and have no token yet.
+    early_stops: HashSet<TurnId>,
     tasks: JoinSet<()>,
+}
+
+/// Places that are held for turns about to be claimed; those not used are given back when it is dropped.
+pub(super) struct Places {
+    scheduler: Arc<Scheduler>,
+    held: usize,
+}
+
+impl Places {
+    /// How many turns may be claimed.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        self.scheduler.lock().taken -= self.held;
+    }
 }
 
 impl Scheduler {
@@ -41,39 +70,47 @@ impl Scheduler {
         &self.engine
     }
 
-    /// How many more turns may be worked on.
-    pub(super) fn free(&self) -> usize {
-        if self.shutdown.is_cancelled() {
-            return 0;
+    /// Holds as many free places as there are, up to `wanted`.
+    pub(super) fn hold(self: &Arc<Self>, wanted: usize) -> Places {
+        let mut state = self.lock();
+        let free = if self.shutdown.is_cancelled() {
+            0
+        } else {
+            self.capacity.saturating_sub(state.taken)
+        };
+        let held = free.min(wanted);
+        state.taken += held;
+        Places {
+            scheduler: Arc::clone(self),
+            held,
         }
-        self.capacity.saturating_sub(self.lock().stops.len())
     }
 
-    /// Carries out what came of a batch of events: messages are shown, turns stopped and begun.
-    pub(super) fn carry_out(self: &Arc<Self>, accepted: Accepted) {
+    /// Carries out what came of a batch of events: messages are shown, turns begun and stopped.
+    pub(super) fn carry_out(self: &Arc<Self>, accepted: Accepted, mut places: Places) {
         self.show(accepted.messages);
-        for event in accepted.events {
-            // Nobody may be listening.
-            let _ = self.engine.listeners.send(event);
+        self.tell(accepted.events);
+        for claimed in accepted.claimed {
+            self.begin(claimed, &mut places);
         }
         for turn in accepted.stop {
-            if let Some(stop) = self.lock().stops.get(&turn) {
-                stop.cancel();
-            }
-        }
-        for claimed in accepted.claimed {
-            self.begin(claimed);
+            self.stop(turn);
         }
     }
 
     /// Takes up turns that wait, as far as there is room.
     pub(super) async fn fill(self: &Arc<Self>) {
-        let free = self.free();
-        if free == 0 {
+        let mut places = self.hold(self.capacity);
+        if places.held() == 0 {
             return;
         }
-        match self.engine.store.claim(free, self.engine.settings.history_tokens).await {
-            Ok(claimed) => claimed.into_iter().for_each(|turn| self.begin(turn)),
+        match self
+            .engine
+            .store
+            .claim(places.held(), self.engine.settings.history_tokens)
+            .await
+        {
+            Ok(claimed) => claimed.into_iter().for_each(|turn| self.begin(turn, &mut places)),
             Err(error) => tracing::error!(%error, "waiting turns could not be taken up"),
         }
     }
@@ -92,34 +129,71 @@ impl Scheduler {
         }
     }
 
-    fn begin(self: &Arc<Self>, claimed: ClaimedTurn) {
-        let this = Arc::clone(self);
-        let mut state = self.lock();
-        // Ended tasks are let go of here, so that the set does not grow with every turn.
-        while state.tasks.try_join_next().is_some() {}
-        state.tasks.spawn(async move { this.work(claimed).await });
+    /// Tells the listeners of turns.
+    pub(super) fn tell(&self, events: Vec<(TurnId, TurnEvent)>) {
+        for event in events {
+            // Nobody may be listening.
+            let _ = self.engine.listeners.send(event);
+        }
     }
 
-    /// Works on a turn, and then on those that follow in its conversation.
-    async fn work(self: Arc<Self>, claimed: ClaimedTurn) {
-        let mut next = Some(claimed);
-        while let Some(claimed) = next.take() {
+    fn stop(&self, turn: TurnId) {
+        let mut state = self.lock();
+        match state.stops.get(&turn) {
+            Some(stop) => stop.cancel(),
+            None => {
+                state.early_stops.insert(turn);
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Self>, claimed: ClaimedTurn, places: &mut Places) {
+        let stop = self.stop_token(&claimed);
+        let mut state = self.lock();
+        // The place passes from the holder to the task; a claim beyond what was held takes one more.
+        match places.held.checked_sub(1) {
+            Some(left) => places.held = left,
+            None => state.taken += 1,
+        }
+        // Ended tasks are let go of here, so that the set does not grow with every turn.
+        while state.tasks.try_join_next().is_some() {}
+        let this = Arc::clone(self);
+        state.tasks.spawn(async move { this.work(claimed, stop).await });
+    }
+
+    /// The token that stops a turn; it is cancelled already where the stop came first.
+    fn stop_token(&self, claimed: &ClaimedTurn) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let mut state = self.lock();
+        if claimed.stop_requested || state.early_stops.remove(&claimed.id) {
+            stop.cancel();
+        }
+        state.stops.insert(claimed.id, stop.clone());
+        stop
+    }
+
+    /// Works on a turn, and then on the next that waits.
+    async fn work(self: Arc<Self>, claimed: ClaimedTurn, stop: CancellationToken) {
+        let mut next = Some((claimed, stop));
+        while let Some((claimed, stop)) = next.take() {
             let turn = claimed.id;
-            let stop = CancellationToken::new();
-            self.lock().stops.insert(turn, stop.clone());
             let span = tracing::info_span!("turn", turn.id = %turn);
             let run = self.engine.run(claimed, stop, self.shutdown.clone()).instrument(span);
             let left = AssertUnwindSafe(run).catch_unwind().await;
             self.lock().stops.remove(&turn);
             match left {
-                Ok(Ok(Left::Slot(following))) => next = following.map(|following| *following),
-                Ok(Ok(Left::Interrupted)) => return,
+                Ok(Ok(Left::Slot(following))) => {
+                    next = following
+                        .map(|following| (self.stop_token(&following), *following))
+                        .map(|(stop, turn)| (turn, stop));
+                }
+                Ok(Ok(Left::Interrupted)) => break,
                 Ok(Err(StoreError::Superseded { .. })) => {
                     tracing::warn!(turn.id = %turn, "the turn was moved on by another hand; this one lets go");
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(%error, turn.id = %turn, "the turn could not be stored; it goes on at the next start");
-                    return;
+                    tracing::error!(%error, turn.id = %turn, "working on the turn failed");
+                    self.give_back(turn).await;
                 }
                 Err(_) => {
                     tracing::error!(turn.id = %turn, "working on the turn ended in a panic");
@@ -127,14 +201,30 @@ impl Scheduler {
                 }
             }
         }
+        {
+            let mut state = self.lock();
+            state.taken -= 1;
+            if state.stops.is_empty() {
+                // What is left there was for turns that ended before the stop could reach them.
+                state.early_stops.clear();
+            }
+        }
         self.fill().await;
     }
 
-    /// A turn whose handling broke down is tried again, or set aside when it was tried often enough.
+    /// A turn whose handling broke down is tried again, or set aside when it was tried often enough. Does not give up before
+    /// the daemon ends, since nobody else would take the turn's conversation up again.
     async fn give_back(&self, turn: TurnId) {
-        match self.engine.store.give_back(turn, self.engine.settings.max_attempts).await {
-            Ok(messages) => self.show(messages),
-            Err(error) => tracing::error!(%error, turn.id = %turn, "a turn that broke down could not be given back"),
+        let mut wait = GIVE_BACK_FIRST;
+        while !self.shutdown.is_cancelled() {
+            match self.engine.store.give_back(turn, self.engine.settings.max_attempts).await {
+                Ok(messages) => return self.show(messages),
+                Err(error) => tracing::error!(%error, turn.id = %turn, "a turn that broke down could not be given back"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(GIVE_BACK_LONGEST),
+                () = self.shutdown.cancelled() => {}
+            }
         }
     }
 

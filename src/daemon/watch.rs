@@ -16,9 +16,10 @@ const LOOK_FOR_TURNS: Duration = Duration::from_secs(5);
 pub(super) async fn expiries(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
     loop {
         match scheduler.engine().store.expire_approvals().await {
-            Ok(messages) if messages.is_empty() => {}
-            Ok(messages) => {
-                scheduler.show(messages);
+            Ok(expired) if expired.events.is_empty() => {}
+            Ok(expired) => {
+                scheduler.show(expired.messages);
+                scheduler.tell(expired.events);
                 scheduler.fill().await;
             }
             Err(error) => tracing::error!(%error, "expired questions could not be ended"),

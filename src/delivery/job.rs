@@ -147,10 +147,10 @@ async fn record(
             version,
         },
         (Ok(None), Some(version)) => Shown::Removed { version },
-        (Err(OutboundError::Gone(_)), _) => Shown::Gone,
-        (Err(OutboundError::Forbidden(reason)), Some(version)) => Shown::Undeliverable {
+        (Err(OutboundError::Gone(_)), _) if !is_new => Shown::Gone,
+        (Err(error), Some(version)) if is_hopeless(error, is_new) => Shown::Undeliverable {
             version,
-            reason: reason.clone(),
+            reason: error.to_string(),
         },
         _ => return,
     };
@@ -158,6 +158,19 @@ async fn record(
         tracing::warn!(%error, message.id = %id, "what a chat shows could not be put on record");
     }
     failpoint::hit("send.after_record");
+}
+
+/// Whether trying again would end the same way.
+fn is_hopeless(error: &OutboundError, is_new: bool) -> bool {
+    match error {
+        OutboundError::Forbidden(_) | OutboundError::TooLong | OutboundError::BadMarkup(_) => true,
+        // What cannot be edited is sent anew; where a new message cannot be sent, there is no chat.
+        OutboundError::Gone(_) => is_new,
+        OutboundError::RateLimited { .. }
+        | OutboundError::NotModified
+        | OutboundError::Unknown(_)
+        | OutboundError::Transient(_) => false,
+    }
 }
 
 fn without_markup(content: &OutgoingMessage) -> OutgoingMessage {

@@ -23,6 +23,7 @@ struct Content {
     progress: Vec<Line>,
     text: String,
     first_text_at: Option<Instant>,
+    /// What the chat shows from now on is stored; nothing more is rendered.
     closed: bool,
 }
 
@@ -78,6 +79,13 @@ impl LiveAnswer {
         self.lock().progress.iter().map(|line| line.text.clone()).collect()
     }
 
+    /// Ends the growing: from here on nothing new is rendered. Gives how many messages may stand in the chat.
+    pub fn close(&self) -> usize {
+        let mut content = self.lock();
+        content.closed = true;
+        self.parts_rendered()
+    }
+
     /// How many characters of text there are, and since when; for the hold-back before the first showing.
     pub(super) fn first_text(&self) -> Option<(usize, Instant)> {
         let content = self.lock();
@@ -104,47 +112,32 @@ impl LiveAnswer {
         self.parts_rendered.fetch_max(parts, Ordering::AcqRel);
     }
 
-    /// Ends the growing: what is not rendered by now never is. Gives the most messages that may stand in the chat.
-    pub fn close(&self) -> usize {
-        self.lock().closed = true;
-        self.parts_rendered()
-    }
-
-    /// The messages as they should stand now, unless the answer is closed. The first ones no longer change once a later one
-    /// has begun.
+    /// The messages as they should stand now; `None` once the answer is closed.
     pub(super) fn render(&self) -> Option<Vec<OutgoingMessage>> {
         self.dirty.store(false, Ordering::Release);
-        // Held to the end: whoever closes the answer must know of every message that is going to be sent.
+        // Held while the parts are counted, so that whoever closes the answer knows of every part that was rendered.
         let content = self.lock();
         if content.closed {
             return None;
         }
         let mut body = progress_document(content.progress.iter().map(|line| line.text.as_str()));
         body.blocks.extend(Document::parse_partial(&content.text).blocks);
-        let body = if body.is_empty() && self.placeholder {
-            Document::plain(strings::WORKING)
-        } else {
-            body
-        };
-        if body.is_empty() {
-            return Some(Vec::new());
+        if body.is_empty() && self.placeholder {
+            body = Document::plain(strings::WORKING);
         }
-        let parts = body.split(self.limit);
+        let parts = if body.is_empty() { Vec::new() } else { body.split(self.limit) };
         self.parts_rendered.fetch_max(parts.len(), Ordering::AcqRel);
-        let last = parts.len() - 1;
-        let messages = parts
-            .into_iter()
-            .enumerate()
-            .map(|(part, body)| OutgoingMessage {
-                kind: MessageKind::Answer,
-                body,
-                choices: Vec::new(),
-                reply_to: self.reply_to.clone().filter(|_| part == 0),
-                live: part == last,
-                last: false,
-            })
-            .collect();
-        Some(messages)
+        drop(content);
+        let count = parts.len();
+        let messages = parts.into_iter().enumerate().map(|(part, body)| OutgoingMessage {
+            kind: MessageKind::Answer,
+            body,
+            choices: Vec::new(),
+            reply_to: self.reply_to.clone().filter(|_| part == 0),
+            live: part + 1 == count,
+            last: false,
+        });
+        Some(messages.collect())
     }
 
     /// Changes the content; true when it was clean before, so that one word to the pacer is enough for many tokens.

@@ -124,9 +124,16 @@ struct Chat {
     calls: VecDeque<Instant>,
     wake: Option<Instant>,
     /// By urgency, then by order.
-    rows: BTreeMap<(Urgency, u64), MessageRow>,
+    rows: BTreeMap<(Urgency, u64), Waiting>,
     order: u64,
     live: HashMap<TurnId, Live>,
+}
+
+/// A stored message that does not yet stand as it should.
+struct Waiting {
+    row: MessageRow,
+    /// Whether it was sent again after a send that may have arrived.
+    sent_again: bool,
 }
 
 struct Live {
@@ -335,15 +342,18 @@ impl Chat {
         !self.busy && self.rows.is_empty() && self.live.is_empty()
     }
 
-    /// Takes a row; a newer picture of the same message replaces the older one in its place.
+    /// Takes a row; a newer picture of the same message replaces the older one in its place, never the other way round.
     fn put(&mut self, mut row: MessageRow) {
         if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&row.id)) {
             row.reference = part.reference.clone().or(row.reference);
             row.maybe_sent |= part.maybe_sent;
         }
-        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.id == row.id) {
-            row.reference = row.reference.or_else(|| waiting.reference.clone());
-            *waiting = row;
+        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.row.id == row.id) {
+            if row.desired_version >= waiting.row.desired_version {
+                row.reference = row.reference.or_else(|| waiting.row.reference.clone());
+                row.maybe_sent |= waiting.row.maybe_sent;
+                waiting.row = row;
+            }
             return;
         }
         let is_notice = row
@@ -356,12 +366,12 @@ impl Chat {
             Urgency::PromptOrFinal
         };
         self.order += 1;
-        self.rows.insert((urgency, self.order), row);
+        self.rows.insert((urgency, self.order), Waiting { row, sent_again: false });
     }
 
     fn end_live(&mut self, turn: TurnId) {
         let Some(live) = self.live.remove(&turn) else { return };
-        for row in self.rows.values_mut() {
+        for Waiting { row, .. } in self.rows.values_mut() {
             if let Some(part) = live.position(&row.id).and_then(|part| live.parts.get(part)) {
                 row.reference = row.reference.take().or_else(|| part.reference.clone());
                 row.maybe_sent |= part.maybe_sent;
@@ -399,7 +409,7 @@ impl Chat {
             .and_then(|_| self.calls.front().map(|first| *first + Duration::from_mins(1)));
         let pace_allows_at = by_interval.max(by_minute);
 
-        if let Some(row) = self.rows.values().next() {
+        if let Some(Waiting { row, .. }) = self.rows.values().next() {
             if let Some(at) = pace_allows_at {
                 return Need::At(at);
             }
@@ -426,7 +436,7 @@ impl Chat {
 
     fn finish(&mut self, ended: Ended) {
         self.busy = false;
-        let now = Instant::now();
+        self.take_pace(&ended.result);
         let Task::Show {
             id,
             content,
@@ -437,7 +447,49 @@ impl Chat {
         else {
             return;
         };
-        match &ended.result {
+        if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&id)) {
+            part.take_result(&ended.result, content.as_ref());
+        }
+        let Some((place, waiting)) = self.rows.iter_mut().find(|(_, waiting)| waiting.row.id == id) else {
+            return;
+        };
+        let place = *place;
+        let row = &mut waiting.row;
+        match ended.result {
+            Ok(reference) => {
+                row.reference = reference;
+                row.maybe_sent = false;
+                if version.is_some_and(|version| version >= row.desired_version) {
+                    self.rows.remove(&place);
+                }
+            }
+            // It can no longer be edited, so its text is sent as a new message.
+            Err(OutboundError::Gone(_)) if had_reference.is_some() => {
+                row.reference = None;
+                row.maybe_sent = false;
+            }
+            // Once more, and no further: more copies would be worse than none.
+            Err(OutboundError::Unknown(_)) if had_reference.is_none() && waiting.sent_again => {
+                self.rows.remove(&place);
+            }
+            Err(OutboundError::Unknown(_)) if had_reference.is_none() => {
+                waiting.sent_again |= row.maybe_sent;
+                row.maybe_sent = true;
+            }
+            Err(OutboundError::Unknown(_) | OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
+            // Nothing more can be done; the outcome is on record.
+            Err(error) if version.is_some() => {
+                tracing::warn!(%error, message.id = %id, "the platform refuses a message");
+                self.rows.remove(&place);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// What the outcome of a call means for the next one in this chat, whatever it was about.
+    fn take_pace(&mut self, result: &Result<Option<MessageRef>, OutboundError>) {
+        let now = Instant::now();
+        match result {
             Ok(_) => self.failures = 0,
             Err(OutboundError::RateLimited { retry_after }) => {
                 self.not_before = Some(now + *retry_after + RATE_LIMIT_MARGIN);
@@ -446,36 +498,6 @@ impl Chat {
                 let wait = RETRY_FIRST.saturating_mul(1 << self.failures.min(10)).min(RETRY_LONGEST);
                 self.failures += 1;
                 self.not_before = Some(now + wait);
-            }
-            Err(error) => tracing::warn!(%error, message.id = %id, "the platform refused a message"),
-        }
-        if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&id)) {
-            part.take_result(&ended.result, content.as_ref());
-        }
-        let Some((place, row)) = self.rows.iter_mut().find(|(_, row)| row.id == id) else {
-            return;
-        };
-        match ended.result {
-            Ok(reference) => {
-                if version.is_some_and(|version| version >= row.desired_version) {
-                    let place = *place;
-                    self.rows.remove(&place);
-                } else {
-                    row.reference = reference;
-                    row.maybe_sent = false;
-                }
-            }
-            // It can no longer be edited, so its text is sent as a new message.
-            Err(OutboundError::Gone(_)) if had_reference.is_some() => {
-                row.reference = None;
-                row.maybe_sent = false;
-            }
-            Err(OutboundError::Unknown(_)) => row.maybe_sent = had_reference.is_none(),
-            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
-            // Nothing more can be done; the outcome is on record.
-            Err(_) if version.is_some() => {
-                let place = *place;
-                self.rows.remove(&place);
             }
             Err(_) => {}
         }
@@ -539,9 +561,10 @@ impl Live {
                 Need::Nothing
             };
         }
-        if answer.is_dirty()
-            && let Some(wanted) = answer.render()
-        {
+        if answer.is_dirty() {
+            let Some(wanted) = answer.render() else {
+                return Need::Nothing;
+            };
             self.wanted = wanted;
             self.parts.resize_with(self.parts.len().max(self.wanted.len()), Part::default);
         }
@@ -601,8 +624,12 @@ impl Part {
                 self.reference = None;
                 self.gone = true;
             }
-            Err(OutboundError::Unknown(_)) => self.maybe_sent = self.reference.is_none(),
-            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
+            // A passing picture is not worth a second copy; the final form asks the platform or is sent once more.
+            Err(OutboundError::Unknown(_)) if self.reference.is_none() => {
+                self.maybe_sent = true;
+                self.gone = true;
+            }
+            Err(OutboundError::Unknown(_) | OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
             // A passing picture that is refused is passed over; the final one tries again.
             Err(_) => self.shown = content.cloned(),
         }

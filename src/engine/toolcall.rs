@@ -1,18 +1,21 @@
 //! One call of a tool: prepared, and run within its limits.
 
-use super::Engine;
+use super::{Engine, Profile};
 use crate::domain::UserName;
 use crate::failpoint;
 use crate::gate::{Binding, Policy};
 use crate::models::Arguments;
 use crate::strings;
-use crate::tools::{Prepared, Tool, ToolContext, ToolDefinition, ToolError, ToolOutput, cut_output};
+use crate::tools::{Effect, Prepared, Tool, ToolContext, ToolDefinition, ToolOutput, cut_output};
 use crate::turn::{CallOutcome, CallResult, RoundCall};
 use cortex_chat::Text;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// How long a tool that was told to end may take to say what it has done.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// A call with all that is needed to ask about it or to run it.
 pub(super) struct Ready {
@@ -28,6 +31,7 @@ pub(super) struct Ready {
 /// What a run gave, for the turn, the progress display and the audit.
 pub(super) struct Ran {
     pub(super) index: usize,
+    pub(super) call: RoundCall,
     pub(super) result: CallResult,
     pub(super) summary: String,
     pub(super) took: Duration,
@@ -35,11 +39,21 @@ pub(super) struct Ran {
 
 impl Engine {
     /// Looks at what a call would do; the error is the call's result.
-    pub(super) async fn prepare(&self, index: usize, call: &RoundCall, context: &ToolContext) -> Result<Ready, CallResult> {
+    pub(super) async fn prepare(
+        &self,
+        index: usize,
+        call: &RoundCall,
+        profile: &Profile,
+        context: &ToolContext,
+    ) -> Result<Ready, CallResult> {
         let name = &call.call.name;
-        let (Some(definition), Some(tool), Some(hash)) =
-            (self.definition(name), self.tools.get(name), self.tools.definition_hash(name))
-        else {
+        let listed = profile.tools.as_ref().is_none_or(|tools| tools.contains(name));
+        let (Some(definition), Some(tool), Some(hash), true) = (
+            self.definition(name),
+            self.tools.get(name),
+            self.tools.definition_hash(name),
+            listed,
+        ) else {
             return Err(refused(strings::TOOL_NOT_OFFERED));
         };
         let Arguments::Object(arguments) = call.call.arguments.clone() else {
@@ -48,7 +62,7 @@ impl Engine {
         let limit = definition.time_limit.min(self.settings.tool_time_limit);
         let prepared = tokio::select! {
             prepared = tokio::time::timeout(limit, tool.prepare(&arguments, context)) => prepared,
-            () = context.cancel.cancelled() => return Err(cancelled()),
+            () = context.cancel.cancelled() => return Err(cancelled(strings::CALL_STOPPED, CallOutcome::Cancelled)),
         };
         let prepared = match prepared {
             Ok(Ok(prepared)) => prepared,
@@ -71,31 +85,39 @@ impl Engine {
     pub(super) async fn run_tool(&self, ready: Ready, context: ToolContext) -> Ran {
         let begun = Instant::now();
         let limit = ready.definition.time_limit.min(self.settings.tool_time_limit);
-        let index = ready.index;
-        let tainted = ready.definition.untrusted_results;
         let output_limit = ready.definition.output_limit_bytes.min(self.settings.tool_output_limit_bytes);
-        let cancel = context.cancel.clone();
+        let tainted = ready.definition.untrusted_results;
+        let harmless = ready.definition.effect != Effect::Changes;
+        let (index, call, cancel) = (ready.index, ready.call.clone(), context.cancel.clone());
         // A task of its own: a panic in a tool is that tool's failure.
         let mut running = tokio::spawn(async move { ready.tool.run(&ready.arguments, &ready.prepared, &context).await });
         let ended = tokio::select! {
-            ended = tokio::time::timeout(limit, &mut running) => ended,
-            () = cancel.cancelled() => {
-                running.abort();
-                return Ran { index, result: cancelled(), summary: String::new(), took: begun.elapsed() };
-            }
+            ended = &mut running => Some(ended),
+            () = tokio::time::sleep(limit) => None,
+            // Told to end, a tool says itself what it has done, if it is quick about it.
+            () = cancel.cancelled() => tokio::time::timeout(STOP_GRACE, &mut running).await.ok(),
         };
         failpoint::hit("tool.after_effect");
+        running.abort();
         let (result, summary) = match ended {
-            Ok(Ok(Ok(output))) => succeeded(output, output_limit, tainted),
-            Ok(Ok(Err(error))) => (failed_tainted(&error, tainted), String::new()),
-            Ok(Err(_)) => (failed("the tool broke down"), String::new()),
-            Err(_) => {
-                running.abort();
-                (failed(&strings::tool_timed_out(limit)), String::new())
+            Some(Ok(Ok(output))) => succeeded(output, output_limit, tainted),
+            Some(Ok(Err(error))) => (
+                CallResult {
+                    tainted,
+                    ..failed(&error.to_string())
+                },
+                String::new(),
+            ),
+            Some(Err(_)) => (failed("the tool broke down"), String::new()),
+            None if cancel.is_cancelled() && harmless => {
+                (cancelled(strings::CALL_STOPPED, CallOutcome::Cancelled), String::new())
             }
+            None if cancel.is_cancelled() => (cancelled(strings::CALL_STOP_UNKNOWN, CallOutcome::Unknown), String::new()),
+            None => (failed(&strings::tool_timed_out(limit)), String::new()),
         };
         Ran {
             index,
+            call,
             result,
             summary,
             took: begun.elapsed(),
@@ -124,13 +146,6 @@ fn succeeded(output: ToolOutput, limit_bytes: usize, tainted: bool) -> (CallResu
     )
 }
 
-fn failed_tainted(error: &ToolError, tainted: bool) -> CallResult {
-    CallResult {
-        tainted,
-        ..failed(&error.to_string())
-    }
-}
-
 fn failed(reason: &str) -> CallResult {
     CallResult {
         text: strings::tool_error(reason),
@@ -147,10 +162,10 @@ fn refused(reason: &str) -> CallResult {
     }
 }
 
-fn cancelled() -> CallResult {
+fn cancelled(text: &str, outcome: CallOutcome) -> CallResult {
     CallResult {
-        text: Text::from(strings::CALL_STOPPED),
-        outcome: CallOutcome::Cancelled,
+        text: Text::from(text),
+        outcome,
         tainted: false,
     }
 }

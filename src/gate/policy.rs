@@ -58,10 +58,15 @@ impl Policy {
         if self.exclude.contains(&tool.name) {
             return Err(strings::TOOL_NOT_OFFERED.to_owned());
         }
-        if tool.risk > self.max_risk && !self.include.contains(&tool.name) {
+        if !self.reaches(&tool.name, tool.risk) {
             return Err(strings::risk_too_high(tool.risk, self.max_risk));
         }
         Ok(())
+    }
+
+    /// Whether a tool of this risk is within what the user may use, as far as its name and risk tell.
+    pub fn reaches(&self, tool: &str, risk: Risk) -> bool {
+        !self.exclude.contains(tool) && (risk <= self.max_risk || self.include.contains(tool))
     }
 
     /// Whether a person must be asked before this user's call of the tool runs. Block beats ask beats allow.

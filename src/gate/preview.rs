@@ -12,25 +12,28 @@ use cortex_chat::{Choice as Offered, ChoiceStyle, Document, MessageKind, Outgoin
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// The longest block of arguments or changes in a question; two of them and the rest fit in the smallest platform's message
-/// (4,096 units, facts on Telegram).
-const BLOCK_CHARACTERS: usize = 1_400;
+/// The longest block of arguments or of changes, in UTF-16 units. With the other blocks and the words around them a question
+/// stays below 4,096 units, the smallest platform's message (Telegram).
+const BLOCK_UNITS: usize = 1_200;
+/// The longest of the shorter blocks: what is affected, the model's words, a reason.
+const LINE_UNITS: usize = 300;
 
 /// Whether the whole question can be seen at once. Where it is cut, "always" is not offered.
 pub fn is_cut(question: &Question) -> bool {
-    let too_long = |text: &str| text.chars().count() > BLOCK_CHARACTERS;
-    too_long(&arguments_block(&question.arguments))
+    let longer = |text: &str, limit: usize| units(&make_visible(text)) > limit;
+    units(&arguments_block(&question.arguments)) > BLOCK_UNITS
+        || longer(question.prepared.affects.as_str(), LINE_UNITS)
         || question
             .prepared
             .diff
             .as_ref()
-            .is_some_and(|diff| too_long(&make_visible(diff.as_str())))
+            .is_some_and(|diff| longer(diff.as_str(), BLOCK_UNITS))
 }
 
 /// The question with its choices.
 pub fn prompt(approval: ApprovalId, question: &Question) -> OutgoingMessage {
     let cut = is_cut(question);
-    let mut text = body(question, Some(BLOCK_CHARACTERS));
+    let mut text = body(question, Some(BLOCK_UNITS));
     let _ = write!(text, "\n\n{}", answers(question, cut));
     OutgoingMessage {
         kind: MessageKind::Prompt,
@@ -52,7 +55,7 @@ pub fn outcome(question: &Question, decision: &str) -> OutgoingMessage {
     let mut text = format!("**{}** `{}`: {decision}", question.code, question.tool);
     let affects = make_visible(question.prepared.affects.as_str());
     if !affects.is_empty() {
-        let _ = write!(text, "\n\n{}", fenced("", &shorten(&affects, 300)));
+        let _ = write!(text, "\n\n{}", fenced("", &shorten(&affects, LINE_UNITS)));
     }
     OutgoingMessage {
         kind: MessageKind::Prompt,
@@ -67,7 +70,7 @@ pub fn outcome(question: &Question, decision: &str) -> OutgoingMessage {
 fn body(question: &Question, limit: Option<usize>) -> String {
     let limited = |text: String| limit.map_or_else(|| text.clone(), |limit| shorten(&text, limit));
     let mut text = format!(
-        "**{}: may I run** `{}` **?** ({} risk)",
+        "**{}**: may I run `{}`? ({} risk)",
         question.code, question.tool, question.risk
     );
     match question.reason {
@@ -81,7 +84,11 @@ fn body(question: &Question, limit: Option<usize>) -> String {
     }
     let affects = make_visible(question.prepared.affects.as_str());
     if !affects.is_empty() {
-        let _ = write!(text, "\n\n{}", fenced("", &limited(affects)));
+        let _ = write!(
+            text,
+            "\n\n{}",
+            fenced("", &limit.map_or_else(|| affects.clone(), |_| shorten(&affects, LINE_UNITS)))
+        );
     }
     if let Some(diff) = &question.prepared.diff {
         let _ = write!(text, "\n\n{}", fenced("diff", &limited(make_visible(diff.as_str()))));
@@ -93,7 +100,7 @@ fn body(question: &Question, limit: Option<usize>) -> String {
     );
     match &question.model_words {
         Some(words) if !words.is_blank() => {
-            let words = shorten(&make_visible(words.as_str().trim()), 300);
+            let words = shorten(&make_visible(words.as_str().trim()), LINE_UNITS);
             let _ = write!(text, "\n\nThe model says:\n\n{}", fenced("", &words));
         }
         _ => text.push_str("\n\nThe model gave no reason."),
@@ -174,18 +181,31 @@ fn arguments_block(arguments: &Arguments) -> String {
     }
 }
 
-/// Cuts in the middle and says how much.
+/// Cuts in the middle to at most about `limit` UTF-16 units, and says how much.
 fn shorten(text: &str, limit: usize) -> String {
-    let length = text.chars().count();
-    if length <= limit {
+    if units(text) <= limit {
         return text.to_owned();
     }
-    let head: String = text.chars().take(limit * 2 / 3).collect();
-    let tail: String = text.chars().skip(length - limit / 3).collect();
-    format!(
-        "{head}\n[… {} characters not shown …]\n{tail}",
-        length - limit * 2 / 3 - limit / 3
-    )
+    let head = prefix(text.chars(), limit * 2 / 3);
+    let tail: String = prefix(text.chars().rev(), limit / 3).chars().rev().collect();
+    let left_out = text.chars().count() - head.chars().count() - tail.chars().count();
+    format!("{head}\n[… {left_out} characters not shown …]\n{tail}")
+}
+
+/// The first characters that fit so many UTF-16 units.
+fn prefix(characters: impl Iterator<Item = char>, limit: usize) -> String {
+    let mut left = limit;
+    characters
+        .take_while(|character| {
+            let fits = character.len_utf16() <= left;
+            left = left.saturating_sub(character.len_utf16());
+            fits
+        })
+        .collect()
+}
+
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 /// A code block whose fence is longer than any run of backticks inside it.
@@ -213,7 +233,7 @@ pub fn decision_sentence(choice: Choice, by: &str, at: jiff::Timestamp, reason: 
     };
     let mut sentence = format!("{what} by {by}, {}", at.strftime("%Y-%m-%d %H:%M UTC"));
     if let Some(reason) = reason {
-        let _ = write!(sentence, "\n\n{}", fenced("", &shorten(&make_visible(reason), 300)));
+        let _ = write!(sentence, "\n\n{}", fenced("", &shorten(&make_visible(reason), LINE_UNITS)));
     }
     sentence
 }

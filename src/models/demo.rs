@@ -106,6 +106,14 @@ impl Outcome<'_> {
         self.arguments.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// What stands in a file that was read, without the line in brackets that the tool puts before it.
+    fn contents(&self) -> &str {
+        match self.text.split_once('\n') {
+            Some((head, rest)) if head.starts_with('[') && head.ends_with(']') => rest,
+            _ => self.text,
+        }
+    }
+
     /// Whether it was denied or went wrong, which the engine tells in its first words.
     fn failed(&self) -> bool {
         let start = self.text.trim_start().to_ascii_lowercase();

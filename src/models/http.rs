@@ -52,6 +52,8 @@ pub fn http_client_without_tls(connect_timeout: Duration) -> Result<Client, Erro
 
 /// A client as the settings say.
 pub fn http_client_with(settings: &HttpSettings) -> Result<Client, Error> {
+    // Whoever came first has chosen the cryptography for the process; any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = ClientBuilder::new()
         .user_agent(concat!("cortex/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.connect_timeout)

@@ -18,8 +18,8 @@ pub enum Command {
     Approvals,
     /// Deny a question, or all of them.
     Deny {
-        /// Which one; `None` is all.
-        code: Option<String>,
+        /// Which one.
+        which: Which,
         /// Why.
         reason: Option<Text>,
     },
@@ -27,6 +27,17 @@ pub enum Command {
     Usage,
     /// There is no such command.
     Unknown(String),
+}
+
+/// Which questions a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one of this code.
+    Code(String),
+    /// All that are open.
+    All,
+    /// Not said; clear only where one is open.
+    Unnamed,
 }
 
 impl Command {
@@ -60,12 +71,12 @@ impl Command {
 
     fn deny(rest: &str) -> Self {
         let (first, others) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let (code, reason) = match first {
-            "all" => (None, others),
-            code if is_code(code) => (Some(code.to_uppercase()), others),
-            _ => (None, rest),
+        let (which, reason) = match first {
+            "all" => (Which::All, others),
+            code if is_code(code) => (Which::Code(code.to_uppercase()), others),
+            _ => (Which::Unnamed, rest),
         };
         let reason = Some(reason.trim()).filter(|reason| !reason.is_empty()).map(Text::from);
-        Self::Deny { code, reason }
+        Self::Deny { which, reason }
     }
 }

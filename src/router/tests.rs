@@ -285,7 +285,7 @@ fn commands_are_told_from_paths_and_words() {
     assert_eq!(Command::read("/new"), Some(Command::New));
     assert_eq!(Command::read(" !Stop@cortex_bot "), Some(Command::Stop));
     let deny = Command::Deny {
-        code: Some("K2".into()),
+        which: Which::Code("K2".into()),
         reason: Some(Text::from("too risky")),
     };
     assert_eq!(Command::read("/deny k2 too risky"), Some(deny));

@@ -9,7 +9,7 @@ use crate::domain::{ApprovalId, SessionId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
 use crate::models::Message;
-use crate::router::{self, Command, Intent, Situation};
+use crate::router::{self, Command, Intent, Situation, Which};
 use crate::strings;
 use crate::turn::{MemorySwitches, Mode, Request, TurnEvent, TurnState};
 use cortex_chat::{
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// A stranger is told once in this time.
 const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
-/// An event that took the daemon down this many times is set aside (security.md 15). The first time is not counted on disk: only
+/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
 /// after an unclean stop are attempts counted, so a count of three means three.
 const MAX_EVENT_ATTEMPTS: i64 = 3;
 
@@ -178,7 +178,8 @@ impl Acceptance<'_> {
         };
         let user = identity::user_of(self.connection, connector.as_str(), event.sender.id.as_str())?;
         let place = self.place(event)?;
-        let approvals = approvals::views(self.connection, place.conversation, chosen(event))?;
+        let about_gate = may_be_about_the_gate(event, &self.settings.keywords);
+        let approvals = approvals::views(self.connection, place.conversation, about_gate, chosen(event))?;
         let newest_is_prompt_of = approvals::newest_message_is_prompt_of(self.connection, place.conversation)?;
         let situation = Situation {
             user: user.as_ref(),
@@ -192,6 +193,9 @@ impl Acceptance<'_> {
         self.connection
             .prepare_cached("UPDATE event SET outcome = ?2 WHERE id = ?1")?
             .execute(params![event_number, outcome])?;
+        self.connection
+            .prepare_cached("DELETE FROM event_attempt WHERE connector = ?1 AND event_id = ?2")?
+            .execute([connector.as_str(), event.id.as_str()])?;
         self.claim_next(place.conversation)
     }
 
@@ -303,7 +307,7 @@ impl Acceptance<'_> {
             }
             Command::Approvals => query::approvals_text(self.connection, place.conversation)?,
             Command::Usage => query::usage_text(self.connection, self.now, user)?,
-            Command::Deny { code, reason } => return self.deny(code.as_deref(), reason.as_ref(), event, about, place, user),
+            Command::Deny { which, reason } => return self.deny(&which, reason.as_ref(), event, about, place, user),
             Command::Unknown(name) => strings::unknown_command(&name),
         };
         self.say(place, about, event, &reply)?;
@@ -312,7 +316,7 @@ impl Acceptance<'_> {
 
     fn deny(
         &mut self,
-        code: Option<&str>,
+        which: &Which,
         reason: Option<&Text>,
         event: &Event,
         about: &str,
@@ -320,13 +324,19 @@ impl Acceptance<'_> {
         user: &UserName,
     ) -> Result<String, StoreError> {
         let open = approvals::open_of(self.connection, place.conversation, user)?;
-        let wanted: Vec<ApprovalId> = open
-            .iter()
-            .filter(|(_, known)| code.is_none_or(|code| code == known))
-            .map(|(id, _)| *id)
-            .collect();
+        let codes: Vec<&str> = open.iter().map(|(_, code)| code.as_str()).collect();
+        let wanted: Vec<ApprovalId> = match which {
+            Which::All => open.iter().map(|(id, _)| *id).collect(),
+            Which::Code(wanted) => open.iter().filter(|(_, code)| code == wanted).map(|(id, _)| *id).collect(),
+            Which::Unnamed if open.len() == 1 => vec![open[0].0],
+            Which::Unnamed => Vec::new(),
+        };
         if wanted.is_empty() {
-            let word = code.map_or_else(|| strings::NOTHING_TO_DECIDE.to_owned(), strings::no_such_code);
+            let word = match which {
+                Which::Code(code) => strings::no_such_code(code),
+                Which::Unnamed if codes.len() > 1 => strings::which_to_deny(&codes),
+                _ => strings::NOTHING_TO_DECIDE.to_owned(),
+            };
             self.say(place, about, event, &word)?;
         }
         self.decide(place, about, event, &wanted, Choice::Deny, reason, user)?;
@@ -513,9 +523,11 @@ impl Acceptance<'_> {
                 continue;
             }
             if Some(open.id) == place.running {
+                self.connection
+                    .execute("UPDATE turn SET stop_requested = 1 WHERE id = ?1", [open.id.to_string()])?;
                 self.accepted.stop.push(open.id);
                 stopped += 1;
-            } else if open.is_queued && !open.is_resumed {
+            } else if open.is_queued {
                 let messages = super::step::cancel_queued(self.connection, self.now, open.id)?;
                 self.accepted.messages.extend(messages);
                 stopped += 1;
@@ -567,6 +579,14 @@ fn insert_event(
             outcome
         ])?;
     Ok((inserted > 0).then(|| connection.last_insert_rowid()))
+}
+
+/// Whether an event may be about a question that was decided already: a choice, a reply, a keyword.
+fn may_be_about_the_gate(event: &Event, keywords: &Keywords) -> bool {
+    match &event.kind {
+        EventKind::Message(message) => message.reply_to.is_some() || keywords.read(message.text.as_str()).is_some(),
+        _ => true,
+    }
 }
 
 /// The question that a choice names, which may be one decided long ago.

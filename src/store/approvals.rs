@@ -4,7 +4,7 @@ use super::message::{self, Desire, MessageId, MessageRow, desire};
 use super::rows::{from_id, from_json, from_word, time, to_json};
 use super::step::{audit, record_event};
 use super::{Store, StoreError, identity};
-use crate::domain::{ApprovalId, TurnId, UserName};
+use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{Approval, ApprovalStatus, Choice, Question, preview};
 use crate::router::ApprovalView;
 use crate::strings;
@@ -36,53 +36,33 @@ pub(super) struct Decided {
     pub(super) tell: Option<String>,
 }
 
-const COLUMNS: &str = "id, code, turn, session, asker, question, binding, status, expires_at, shown_with";
-
-/// A call as a standing permission would cover it.
-#[derive(Clone, Debug)]
-pub struct GrantShape {
-    /// Its place in the round.
-    pub index: usize,
-    /// The tool's name.
-    pub tool: String,
-    /// What would be allowed.
-    pub shape: String,
-    /// SHA-256 of the tool's definition.
-    pub definition_hash: String,
+/// What came of questions whose time was over.
+#[derive(Debug, Default)]
+pub struct Expired {
+    /// Messages that changed.
+    pub messages: Vec<MessageRow>,
+    /// For the turns' listeners.
+    pub events: Vec<(TurnId, TurnEvent)>,
 }
 
-impl Store {
-    /// Which of these calls a standing permission of the turn's user covers now, by their places in the round.
-    pub async fn granted(&self, turn: TurnId, calls: Vec<GrantShape>) -> Result<Vec<usize>, StoreError> {
-        self.read(move |connection| {
-            let user: String = connection
-                .prepare_cached("SELECT user FROM turn WHERE id = ?1")?
-                .query_row([turn.to_string()], |row| row.get(0))?;
-            let user = UserName(user);
-            let mut covered = Vec::new();
-            for call in calls {
-                if granted(connection, &user, turn, &call.tool, &call.shape, &call.definition_hash)? {
-                    covered.push(call.index);
-                }
-            }
-            Ok(covered)
-        })
-        .await
-    }
+const COLUMNS: &str = "id, code, turn, session, asker, question, binding, status, expires_at, shown_with";
 
-    /// Ends the questions whose time is over. Gives the changed messages and the conversations that have work now.
-    pub async fn expire_approvals(&self) -> Result<Vec<MessageRow>, StoreError> {
+impl Store {
+    /// Ends the questions whose time is over.
+    pub async fn expire_approvals(&self) -> Result<Expired, StoreError> {
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
             let due: Vec<String> = connection
                 .prepare_cached("SELECT id FROM approval WHERE status = 'pending' AND expires_at <= ?1 LIMIT 100")?
                 .query_map([now], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            let mut messages = Vec::new();
+            let mut expired = Expired::default();
             for id in due {
-                messages.extend(expire(connection, now, from_id(&id, "approval.id")?)?);
+                let Decided { messages, event, .. } = expire(connection, now, from_id(&id, "approval.id")?)?;
+                expired.messages.extend(messages);
+                expired.events.extend(event);
             }
-            Ok(messages)
+            Ok(expired)
         })
         .await
     }
@@ -133,13 +113,21 @@ impl Store {
                     )?);
                 }
                 let next = MessageId::prompt(approval.id, u32::try_from(earlier.len()).unwrap_or(u32::MAX));
-                let content = preview::prompt(approval.id, &approval.question);
+                let mut content = preview::prompt(approval.id, &approval.question);
+                content.reply_to = request_message(connection, approval.turn)?;
                 messages.push(desire_prompt(connection, now, next, conversation, &approval, Some(content))?);
             }
             Ok(messages)
         })
         .await
     }
+}
+
+/// The message that asked for a turn.
+fn request_message(connection: &Connection, turn: TurnId) -> Result<Option<MessageRef>, StoreError> {
+    let json: String = connection.query_row("SELECT state FROM turn WHERE id = ?1", [turn.to_string()], |row| row.get(0))?;
+    let state: TurnState = from_json(&json, &format!("turn.state of {turn}"))?;
+    Ok(state.request.reply_to)
 }
 
 fn desire_prompt(
@@ -203,39 +191,58 @@ pub(super) fn open_in(connection: &Connection, conversation: i64) -> Result<Vec<
     rows.into_iter().map(finish_row).collect()
 }
 
-/// What the router sees: the open questions of the conversation, those decided lately, and the one that was named.
+/// What the router sees: the open questions of the conversation, with `decided` those decided lately too, and the one that was
+/// named, however old.
 pub(super) fn views(
     connection: &Connection,
     conversation: i64,
+    decided: bool,
     named: Option<ApprovalId>,
 ) -> Result<Vec<ApprovalView>, StoreError> {
-    let any: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM approval WHERE conversation = ?1)")?
-        .query_row([conversation], |row| row.get(0))?;
-    if !any {
-        return Ok(Vec::new());
+    const VIEW: &str = "SELECT id, code, asker, risk, status, shown_with FROM approval";
+    let mut rows = view_rows(
+        connection,
+        &format!("{VIEW} WHERE conversation = ?1 AND status = 'pending' ORDER BY created_at, id"),
+        params![conversation],
+    )?;
+    if decided {
+        rows.extend(view_rows(
+            connection,
+            &format!("{VIEW} WHERE conversation = ?1 AND status != 'pending' ORDER BY decided_at DESC LIMIT {REMEMBERED}"),
+            params![conversation],
+        )?);
     }
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM approval WHERE conversation = ?1 AND (status = 'pending' OR id = ?2 OR id IN
-         (SELECT id FROM approval WHERE conversation = ?1 AND status != 'pending' ORDER BY decided_at DESC LIMIT ?3))
-         ORDER BY created_at, id"
-    ))?;
-    let named = named.map(|id| id.to_string()).unwrap_or_default();
-    let rows = statement
-        .query_map(params![conversation, named, REMEMBERED], read_row)?
-        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(named) = named.filter(|named| rows.iter().all(|row| row.id != *named)) {
+        let sql = format!("{VIEW} WHERE conversation = ?1 AND id = ?2");
+        rows.extend(view_rows(connection, &sql, params![conversation, named.to_string()])?);
+    }
+    Ok(rows)
+}
+
+fn view_rows(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<ApprovalView>, StoreError> {
+    type Columns = (String, String, String, String, String, String);
+    let rows: Vec<Columns> = connection
+        .prepare_cached(sql)?
+        .query_map(parameters, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })?
+        .collect::<Result<_, _>>()?;
     rows.into_iter()
-        .map(|row| {
-            let approval = finish_row(row)?;
-            let prompts = prompts(connection, approval.id)?;
+        .map(|(id, code, asker, risk, status, shown_with)| {
+            let place = |column: &str| format!("approval.{column} of {id}");
+            let id: ApprovalId = from_id(&id, &place("id"))?;
             Ok(ApprovalView {
-                id: approval.id,
-                code: approval.code,
-                asker: approval.asker,
-                risk: approval.question.risk,
-                status: approval.status,
-                prompts,
-                shown_with: approval.shown_with,
+                id,
+                asker: UserName(asker),
+                risk: from_word(&risk, &place("risk"), Risk::from_word)?,
+                status: from_word(&status, &place("status"), ApprovalStatus::from_word)?,
+                prompts: prompts(connection, id)?,
+                shown_with: from_json(&shown_with, &place("shown_with"))?,
+                code,
             })
         })
         .collect()
@@ -256,7 +263,10 @@ pub(super) fn newest_message_is_prompt_of(
 ) -> Result<Option<ApprovalId>, StoreError> {
     let approval: Option<Option<String>> = connection
         .prepare_cached(
-            "SELECT approval FROM message WHERE conversation = ?1 AND desired IS NOT NULL ORDER BY number DESC LIMIT 1",
+            // A growing answer has no desired content yet, and a question that is not on the screen is nobody's newest message.
+            "SELECT CASE WHEN reference IS NOT NULL THEN approval END FROM message
+             WHERE conversation = ?1 AND (desired IS NOT NULL OR send_state IN ('sending', 'sent'))
+             ORDER BY number DESC LIMIT 1",
         )?
         .query_row([conversation], |row| row.get(0))
         .optional()?;
@@ -286,16 +296,14 @@ pub(super) fn decide(
         return tell(strings::NOT_YOURS_TO_DECIDE);
     }
     if approval.expires_at.as_millisecond() <= now {
-        return Ok(Decided {
-            messages: expire(connection, now, id)?,
-            ..Decided::default()
-        });
+        return expire(connection, now, id);
     }
-    // Authority as it is now, not as it was when the question was put (security.md 3).
+    // Authority as it is now, not as it was when the question was put.
     let policy = identity::policy_of(connection, record.by)?;
     let forbidden = match &policy {
         None => Some(strings::USER_REMOVED),
         Some(policy) if policy.block.contains(&approval.question.tool) => Some(strings::TOOL_BLOCKED),
+        Some(policy) if !policy.reaches(&approval.question.tool, approval.question.risk) => Some(strings::TOOL_NOT_OFFERED),
         Some(_) => None,
     };
     if let Some(why) = forbidden.filter(|_| record.choice != Choice::Deny) {
@@ -397,6 +405,21 @@ fn insert_grant(connection: &Connection, now: i64, approval: &Approval, choice: 
     Ok(())
 }
 
+impl Store {
+    /// Whether a standing permission of this user covers a call of this shape in this turn.
+    pub async fn is_granted(
+        &self,
+        user: UserName,
+        turn: TurnId,
+        tool: String,
+        shape: String,
+        definition_hash: String,
+    ) -> Result<bool, StoreError> {
+        self.read(move |connection| granted(connection, &user, turn, &tool, &shape, &definition_hash))
+            .await
+    }
+}
+
 /// Whether a standing permission covers a call.
 pub(super) fn granted(
     connection: &Connection,
@@ -419,9 +442,9 @@ pub(super) fn granted(
 }
 
 /// Denies a question because its time is over.
-fn expire(connection: &Connection, now: i64, id: ApprovalId) -> Result<Vec<MessageRow>, StoreError> {
+fn expire(connection: &Connection, now: i64, id: ApprovalId) -> Result<Decided, StoreError> {
     let Some(approval) = by_id(connection, id)?.filter(|approval| approval.status == ApprovalStatus::Pending) else {
-        return Ok(Vec::new());
+        return Ok(Decided::default());
     };
     connection
         .prepare_cached("UPDATE approval SET status = 'expired', decided_at = ?2 WHERE id = ?1")?
@@ -432,14 +455,24 @@ fn expire(connection: &Connection, now: i64, id: ApprovalId) -> Result<Vec<Messa
         row.get(0)
     })?;
     let after = Duration::from_millis(u64::try_from(approval.expires_at.as_millisecond() - created).unwrap_or(0));
-    settle(
+    let sentence = preview::expiry_sentence(after);
+    let messages = settle(
         connection,
         now,
         &approval,
         Decision::Expired,
         ApprovalStatus::Expired,
-        &preview::expiry_sentence(after),
-    )
+        &sentence,
+    )?;
+    let event = TurnEvent::Decided {
+        approval: approval.id,
+        decision: ApprovalStatus::Expired.as_str().to_owned(),
+    };
+    Ok(Decided {
+        messages,
+        event: Some((approval.turn, event)),
+        tell: None,
+    })
 }
 
 /// Tells the turn and the chat how a question was decided.
@@ -521,7 +554,8 @@ pub(super) struct Asking<'a> {
 /// Stores the questions of one round with fresh codes, and their prompts.
 pub(super) fn ask(connection: &Connection, now: i64, askings: Vec<Asking<'_>>) -> Result<Vec<MessageRow>, StoreError> {
     let Some(first) = askings.first() else { return Ok(Vec::new()) };
-    let already_open = open_in(connection, first.conversation)?;
+    let mut already_open = open_in(connection, first.conversation)?;
+    already_open.retain(|approval| approval.asker == first.state.request.user);
     let mut codes = Vec::with_capacity(askings.len());
     for _ in &askings {
         codes.push(next_code(connection)?);
@@ -531,7 +565,7 @@ pub(super) fn ask(connection: &Connection, now: i64, askings: Vec<Asking<'_>>) -
         .map(|approval| approval.code.clone())
         .chain(codes.iter().cloned())
         .collect();
-    let high = |question: &Question| question.risk == crate::domain::Risk::High;
+    let high = |question: &Question| question.risk == Risk::High;
     let coverable: Vec<String> = already_open
         .iter()
         .filter(|approval| !high(&approval.question))
@@ -554,8 +588,8 @@ pub(super) fn ask(connection: &Connection, now: i64, askings: Vec<Asking<'_>>) -
         connection
             .prepare_cached(
                 "INSERT INTO approval (id, code, turn, call_id, conversation, session, asker, question, binding, shown_with,
-                 tainted, status, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', ?12, ?13)",
+                 tainted, status, created_at, expires_at, risk)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', ?12, ?13, ?14)",
             )?
             .execute(params![
                 asking.id.to_string(),
@@ -570,7 +604,8 @@ pub(super) fn ask(connection: &Connection, now: i64, askings: Vec<Asking<'_>>) -
                 to_json(&shown_with)?,
                 asking.state.tainted,
                 now,
-                question.expires_at.as_millisecond()
+                question.expires_at.as_millisecond(),
+                question.risk.as_str()
             ])?;
         let mut content = preview::prompt(asking.id, &question);
         content.reply_to.clone_from(&asking.state.request.reply_to);

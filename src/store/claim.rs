@@ -6,7 +6,7 @@ use super::{Store, StoreError, approvals, identity};
 use crate::domain::TurnId;
 use crate::gate::Policy;
 use crate::models::Message;
-use crate::turn::TurnState;
+use crate::turn::{STATE_VERSION, TurnState};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// A turn that this daemon now works on, with all that it needs to begin.
@@ -22,6 +22,8 @@ pub struct ClaimedTurn {
     pub version: u64,
     /// Times taken up since its last stored step, this one included.
     pub attempts: u32,
+    /// Whether its asker wants it stopped.
+    pub stop_requested: bool,
     /// Where it stands.
     pub state: TurnState,
     /// What was said in its session before, oldest first.
@@ -46,22 +48,15 @@ pub struct HistoryEntry {
 }
 
 impl Store {
-    /// Takes up to this many turns that wait in free conversations.
+    /// Takes up to this many turns that wait in free conversations, oldest first.
     pub async fn claim(&self, up_to: usize, history_tokens: u64) -> Result<Vec<ClaimedTurn>, StoreError> {
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
-            let conversations: Vec<i64> = connection
-                .prepare_cached(
-                    "SELECT DISTINCT turn.conversation FROM turn
-                     JOIN conversation ON conversation.id = turn.conversation
-                     WHERE turn.status = 'queued' AND conversation.running_turn IS NULL
-                     ORDER BY turn.number LIMIT ?1",
-                )?
-                .query_map([i64::try_from(up_to).unwrap_or(i64::MAX)], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
             let mut claimed = Vec::new();
-            for conversation in conversations {
-                claimed.extend(next_in(connection, now, conversation, history_tokens)?);
+            while claimed.len() < up_to
+                && let Some(turn) = next_anywhere(connection, now, history_tokens)?
+            {
+                claimed.push(turn);
             }
             Ok(claimed)
         })
@@ -69,41 +64,102 @@ impl Store {
     }
 }
 
-/// Takes the next turn of a conversation, if its slot is free and one waits.
+/// Takes the turn that has waited longest in any free conversation; decided ones go first in theirs.
+pub(super) fn next_anywhere(
+    connection: &Connection,
+    now: i64,
+    history_tokens: u64,
+) -> Result<Option<ClaimedTurn>, StoreError> {
+    loop {
+        let conversation: Option<i64> = connection
+            .prepare_cached(
+                "SELECT turn.conversation FROM turn JOIN conversation ON conversation.id = turn.conversation
+                 WHERE turn.status = 'queued' AND conversation.running_turn IS NULL ORDER BY turn.number LIMIT 1",
+            )?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        let Some(conversation) = conversation else { return Ok(None) };
+        if let Some(claimed) = next_in(connection, now, conversation, history_tokens)? {
+            return Ok(Some(claimed));
+        }
+    }
+}
+
+/// Takes the next turn of a conversation, if its slot is free and one waits. A turn whose stored form cannot be read is ended,
+/// so that it holds up nobody else.
 pub(super) fn next_in(
     connection: &Connection,
     now: i64,
     conversation: i64,
     history_tokens: u64,
 ) -> Result<Option<ClaimedTurn>, StoreError> {
-    let next: Option<String> = connection
-        .prepare_cached(
-            "SELECT turn.id FROM turn JOIN conversation ON conversation.id = turn.conversation
-             WHERE turn.conversation = ?1 AND turn.status = 'queued' AND conversation.running_turn IS NULL
-             ORDER BY turn.resumed DESC, turn.number LIMIT 1",
-        )?
-        .query_row([conversation], |row| row.get(0))
-        .optional()?;
-    let Some(next) = next else { return Ok(None) };
-    let id: TurnId = from_id(&next, "turn.id")?;
+    loop {
+        let next: Option<(String, String)> = connection
+            .prepare_cached(
+                "SELECT turn.id, turn.state FROM turn JOIN conversation ON conversation.id = turn.conversation
+                 WHERE turn.conversation = ?1 AND turn.status = 'queued' AND conversation.running_turn IS NULL
+                 ORDER BY turn.resumed DESC, turn.number LIMIT 1",
+            )?
+            .query_row([conversation], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((next, json)) = next else { return Ok(None) };
+        let id: TurnId = from_id(&next, "turn.id")?;
+        match read_state(&json, id) {
+            Ok(state) => return take(connection, now, conversation, id, state, history_tokens).map(Some),
+            Err(error) => {
+                tracing::error!(%error, turn.id = %id, "a turn cannot be read and is ended");
+                connection.execute(
+                    "UPDATE turn SET status = 'error', updated_at = ?2, completed_at = ?2 WHERE id = ?1",
+                    params![next, now],
+                )?;
+            }
+        }
+    }
+}
+
+/// Reads a stored state of this or an earlier version.
+fn read_state(json: &str, id: TurnId) -> Result<TurnState, StoreError> {
+    let state: TurnState = from_json(json, &format!("turn.state of {id}"))?;
+    if state.version > STATE_VERSION {
+        let problem = format!("it was written by a newer cortex (form {})", state.version);
+        return Err(StoreError::Corrupt {
+            place: format!("turn.state of {id}"),
+            problem,
+        });
+    }
+    Ok(state)
+}
+
+fn take(
+    connection: &Connection,
+    now: i64,
+    conversation: i64,
+    id: TurnId,
+    mut state: TurnState,
+    history_tokens: u64,
+) -> Result<ClaimedTurn, StoreError> {
     let epoch: i64 = connection
         .prepare_cached("UPDATE conversation SET running_turn = ?2, epoch = epoch + 1 WHERE id = ?1 RETURNING epoch")?
-        .query_row(params![conversation, next], |row| row.get(0))?;
-    let (version, attempts, json): (i64, u32, String) = connection
+        .query_row(params![conversation, id.to_string()], |row| row.get(0))?;
+    let (version, attempts, stop_requested): (i64, u32, bool) = connection
         .prepare_cached(
             "UPDATE turn SET status = 'running', resumed = 0, attempts = attempts + 1, updated_at = ?2 WHERE id = ?1
-             RETURNING version, attempts, state",
+             RETURNING version, attempts, stop_requested",
         )?
-        .query_row(params![next, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let state: TurnState = from_json(&json, &format!("turn.state of {id}"))?;
+        .query_row(params![id.to_string(), now], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let history = history_of(connection, &state.request.session.to_string(), history_tokens)?;
+    // What was read before is in this turn's context too.
+    state.tainted |= history.iter().any(|entry| entry.tainted);
     let waiting = approvals::open_in(connection, conversation)?;
-    Ok(Some(ClaimedTurn {
+    Ok(ClaimedTurn {
         id,
         conversation,
         epoch,
         version: version as u64,
         attempts,
+        stop_requested,
         history,
         policy: identity::policy_of(connection, &state.request.user)?,
         messages: message::of_turn(connection, id)?,
@@ -113,35 +169,64 @@ pub(super) fn next_in(
             .map(|approval| approval.code)
             .collect(),
         state,
-    }))
+    })
 }
 
-/// The newest part of a session's history that fits the budget, in whole turns, oldest first. Reads no more rows than that.
+/// The newest part of a session's history that fits the budget, oldest first. A turn that does not fit whole leaves its words
+/// and its answer, without what its tools gave; a call is never parted from its result. Reads no more rows than it needs.
 fn history_of(connection: &Connection, session: &str, budget_tokens: u64) -> Result<Vec<HistoryEntry>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT turn, body, tainted FROM history WHERE session = ?1 AND open = 0 ORDER BY number DESC")?;
     let mut rows = statement.query([session])?;
-    let mut newest_first: Vec<HistoryEntry> = Vec::new();
-    let mut tokens = 0;
-    let mut complete = true;
-    while let Some(row) = rows.next()? {
-        let (turn, body): (String, String) = (row.get(0)?, row.get(1)?);
-        tokens += estimated_tokens(&body);
-        if tokens > budget_tokens {
-            complete = false;
+    let mut kept = Vec::new();
+    let mut left = budget_tokens;
+    let mut block: Vec<Stored> = Vec::new();
+    loop {
+        let row = rows.next()?;
+        let turn: Option<String> = row.map(|row| row.get(0)).transpose()?;
+        let block_ends = block.first().is_some_and(|first| turn.as_ref() != Some(&first.turn));
+        if block_ends && !keep(&mut kept, &mut left, std::mem::take(&mut block))? {
             break;
         }
-        newest_first.push(HistoryEntry {
-            turn: from_id(&turn, "history.turn")?,
-            message: from_json(&body, "history.body")?,
+        let (Some(row), Some(turn)) = (row, turn) else { break };
+        block.push(Stored {
+            turn,
+            body: row.get(1)?,
             tainted: row.get(2)?,
         });
     }
-    if !complete && let Some(cut) = newest_first.last().map(|entry| entry.turn) {
-        newest_first.retain(|entry| entry.turn != cut);
+    kept.reverse();
+    Ok(kept)
+}
+
+struct Stored {
+    turn: String,
+    body: String,
+    tainted: bool,
+}
+
+/// Keeps a turn's entries, newest first, as far as they fit; false when not even the short form does.
+fn keep(kept: &mut Vec<HistoryEntry>, left: &mut u64, block: Vec<Stored>) -> Result<bool, StoreError> {
+    let tokens = |block: &[Stored]| block.iter().map(|entry| estimated_tokens(&entry.body)).sum::<u64>();
+    let mut block = block;
+    if tokens(&block) > *left && block.len() > 2 {
+        let request = block.pop();
+        block.truncate(1);
+        block.extend(request);
     }
-    newest_first.reverse();
-    Ok(newest_first)
+    let needed = tokens(&block);
+    if needed > *left {
+        return Ok(false);
+    }
+    *left -= needed;
+    for entry in block {
+        kept.push(HistoryEntry {
+            turn: from_id(&entry.turn, "history.turn")?,
+            message: from_json(&entry.body, &format!("history.body of turn {}", entry.turn))?,
+            tainted: entry.tainted,
+        });
+    }
+    Ok(true)
 }
 
 /// A guess that errs on the high side for most languages: four bytes of JSON a token.

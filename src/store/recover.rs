@@ -15,8 +15,8 @@ pub struct Recovered {
     pub unclean: bool,
     /// Turns that go on.
     pub resumed: usize,
-    /// Turns that were given up, with what their chats are told.
-    pub set_aside: Vec<MessageRow>,
+    /// Turns that were given up; their chats are told.
+    pub set_aside: usize,
 }
 
 impl Store {
@@ -36,10 +36,14 @@ impl Store {
                 "UPDATE conversation SET running_turn = NULL WHERE running_turn IS NOT NULL",
                 [],
             )?;
+            if !unclean {
+                // A stop in order is nobody's failure.
+                connection.execute("UPDATE turn SET attempts = 0 WHERE status = 'running'", [])?;
+            }
             let given_up = turns(connection, "status = 'running' AND attempts >= ?1", max_attempts)?;
-            let mut set_aside = Vec::new();
+            let set_aside = given_up.len();
             for turn in given_up {
-                set_aside.extend(step::set_aside(connection, now, turn)?);
+                step::set_aside(connection, now, turn)?;
             }
             // What was at work goes before what only waited.
             let resumed =

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -316,7 +317,7 @@ fn connect(path: &Path, read_only: bool) -> rusqlite::Result<Connection> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // Deleted text leaves nothing behind in the pages (security.md 22).
+        // Deleted text leaves nothing behind in the pages.
         connection.pragma_update(None, "secure_delete", true)?;
     }
     // A megabyte of pages for each connection: rows are small and found by index.
@@ -355,6 +356,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&lock_path)
         .map_err(unusable)?;
     match file.try_lock() {

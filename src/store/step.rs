@@ -54,7 +54,7 @@ pub struct StepCommit {
     pub audit: Vec<AuditRecord>,
     /// What the session keeps, when the turn is over.
     pub history: Option<HistoryAppend>,
-    /// When the slot is given back: take the conversation's next turn with this many tokens of history.
+    /// When the slot is given back: take the turn that has waited longest, with this many tokens of history.
     pub claim_next: Option<u64>,
 }
 
@@ -120,9 +120,11 @@ pub struct Committed {
     pub version: u64,
     /// Messages that changed.
     pub messages: Vec<MessageRow>,
+    /// Calls that were not started, with their results.
+    pub refused: Vec<(usize, CallResult)>,
     /// For listeners: the questions put.
     pub confirm: Option<TurnEvent>,
-    /// The conversation's next turn.
+    /// The next turn, of this conversation or another.
     pub next: Option<ClaimedTurn>,
 }
 
@@ -135,7 +137,7 @@ impl Store {
 
     /// What is known of calls that a crash cut off.
     pub async fn results_of(&self, turn: TurnId, call_ids: Vec<String>) -> Result<Vec<Option<FinishedRun>>, StoreError> {
-        self.write(move |connection| {
+        self.read(move |connection| {
             call_ids
                 .iter()
                 .map(|call_id| toolrun::result_of(connection, turn, call_id))
@@ -176,7 +178,7 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
     for event in &step.events {
         record_event(connection, now, turn, event)?;
     }
-    start_tools(connection, now, turn, &mut state, &step.starts, step.limits)?;
+    let refused = start_tools(connection, now, turn, &mut state, &step.starts, step.limits)?;
     for message in &step.messages {
         let desire_this = Desire {
             id: message.id.clone(),
@@ -199,8 +201,8 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
     let version = version + 1;
     connection
         .prepare_cached(
-            "UPDATE turn SET state = ?2, version = ?3, status = ?4, attempts = 0, updated_at = ?5,
-             completed_at = CASE WHEN ?6 THEN ?5 END WHERE id = ?1",
+            "UPDATE turn SET state = ?2, version = ?3, status = ?4, updated_at = ?5,
+             attempts = CASE WHEN ?7 THEN attempts ELSE 0 END, completed_at = CASE WHEN ?6 THEN ?5 END WHERE id = ?1",
         )?
         .execute(params![
             turn.to_string(),
@@ -208,7 +210,9 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
             version as i64,
             state.status().as_str(),
             now,
-            over
+            over,
+            // A start is no progress: a tool that takes the daemon down is not tried for ever.
+            !step.starts.is_empty()
         ])?;
     let mut next = None;
     if over || state.phase == Phase::AwaitingConfirmation {
@@ -216,18 +220,20 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
             .prepare_cached("UPDATE conversation SET running_turn = NULL WHERE id = ?1")?
             .execute([conversation])?;
         if let Some(history_tokens) = step.claim_next {
-            next = claim::next_in(connection, now, conversation, history_tokens)?;
+            next = claim::next_anywhere(connection, now, history_tokens)?;
         }
     }
     Ok(Committed {
         state,
         version,
         messages,
+        refused,
         confirm,
         next,
     })
 }
 
+/// Puts starts on record; gives those that must not run, with their results.
 fn start_tools(
     connection: &Connection,
     now: i64,
@@ -235,23 +241,26 @@ fn start_tools(
     state: &mut TurnState,
     starts: &[ToolStart],
     limits: Limits,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(usize, CallResult)>, StoreError> {
+    let mut refused = Vec::new();
     for start in starts {
         let input = match toolrun::start(connection, now, turn, state, start)? {
             StartVerdict::Started => Input::Started(vec![(start.index, start.prepared.clone())]),
             StartVerdict::Changed => Input::Changed(start.index),
-            StartVerdict::Refused(reason) => Input::Finished(vec![(
-                start.index,
-                CallResult {
-                    text: strings::tool_error(&reason),
+            StartVerdict::Refused(reason) => {
+                let text = strings::tool_error(&reason);
+                let result = CallResult {
+                    text,
                     outcome: CallOutcome::Refused,
                     tainted: false,
-                },
-            )]),
+                };
+                refused.push((start.index, result.clone()));
+                Input::Finished(vec![(start.index, result)])
+            }
         };
         let _ = state.step(input, limits);
     }
-    Ok(())
+    Ok(refused)
 }
 
 fn put_questions(

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Calls that one model answer may make; more are refused as results. No provider's model makes as many in earnest.
 const MAX_CALLS_PER_ROUND: usize = 32;
 
-/// The identical call is not run when it comes this many times in a row (engine.md 2).
+/// The identical call is not run when it comes this many times in a row.
 const IDENTICAL_CALLS: usize = 3;
 
 /// Something that happened to a turn.

@@ -3,7 +3,7 @@
 //! # How to add an adapter
 //!
 //! Make a crate beside the others with the same files (`config`, `inbound`, `outbound`, `render`, `tests`), build a
-//! [`Connector`] from its settings, name it in the root package's `daemon::connectors`, and run it through the contract:
+//! [`Connector`] from its settings, name it in the root package's `cli::run::connectors`, and run it through the contract:
 //!
 //! - Inbound hands events over in the order in which they happened, each batch with the cursor that follows it, and
 //!   confirms to the platform only after [`Inbox::accept`] has returned `Ok`.

@@ -101,6 +101,15 @@ impl Exchange {
         state.prompts.retain(|prompt| prompt.reference != *reference);
     }
 
+    /// Whether a message of the bot belongs to something said here; what is left from earlier replies to other messages.
+    pub(crate) fn concerns_us(&self, message: &OutgoingMessage) -> bool {
+        let state = self.state();
+        message
+            .reply_to
+            .as_ref()
+            .is_none_or(|replied| state.awaiting.iter().any(|awaiting| awaiting.reference == *replied))
+    }
+
     /// Takes note of what the person says, before it is handed on.
     pub(crate) fn expect_answer(&self, reference: &MessageRef) {
         let mut state = self.state();

@@ -52,10 +52,11 @@ impl ConsoleOutbound {
         let display = Arc::clone(&self.display);
         on_own_thread(move || {
             let mut display = lock(&display);
+            let concerns_us = exchange.concerns_us(&message);
             let change = exchange.apply(&reference, &message);
             let shown = match &mut *display {
                 Display::Screen(ui) => ui.show(&reference, &message, &change, exchange.open_prompts()),
-                Display::Plain(printer) => printer.show(&reference, &message, &change),
+                Display::Plain(printer) => printer.show(&reference, &message, &change, concerns_us),
             };
             drop(display);
             exchange.announce();

@@ -51,20 +51,33 @@ impl Printer {
         self
     }
 
-    /// Writes what a message of the bot came to.
-    pub(crate) fn show(&mut self, reference: &MessageRef, message: &OutgoingMessage, change: &Change) -> io::Result<()> {
+    /// Writes what a message of the bot came to. Where one message is asked, what does not concern it is written aside, and
+    /// questions of earlier requests are left for their person.
+    pub(crate) fn show(
+        &mut self,
+        reference: &MessageRef,
+        message: &OutgoingMessage,
+        change: &Change,
+        concerns_us: bool,
+    ) -> io::Result<()> {
         match change {
             Change::Live | Change::Unchanged => Ok(()),
             Change::Finished { .. } => {
                 let text = render::plain(&message.body);
-                let was_asked_for =
-                    message.kind == MessageKind::Answer || self.once.as_ref().is_none_or(|once| once.is_command);
+                let was_asked_for = self
+                    .once
+                    .as_ref()
+                    .is_none_or(|once| concerns_us && (once.is_command || message.kind == MessageKind::Answer));
                 write_lines(if was_asked_for { &mut self.output } else { &mut self.errors }, &text)
             }
             Change::Asked => {
                 let text = format!("{}\n{}", render::plain(&message.body), ui::question_lines(message).join("\n"));
                 write_lines(self.aside(), &text)?;
-                self.decide(reference, message)
+                if concerns_us {
+                    self.decide(reference, message)
+                } else {
+                    Ok(())
+                }
             }
             Change::Decided { outcome } => write_lines(self.aside(), &printable(&outcome.join("\n"))),
         }

@@ -229,6 +229,10 @@ impl Rig {
         (self.paper, self.errors, self.outcome)
     }
 
+    fn no_choice_was_made(&mut self) -> bool {
+        self.events.try_recv().is_err()
+    }
+
     fn has_not_left(&self) -> bool {
         !self.quit.is_cancelled()
     }

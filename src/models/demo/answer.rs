@@ -87,7 +87,7 @@ pub(super) fn summary(outcomes: &[Outcome<'_>]) -> Option<String> {
         found = true;
         let _ = write!(summary, "\n## {}\n\n", outcome.argument("path"));
         let lines = outcome
-            .text
+            .contents()
             .lines()
             .map(|line| line.trim().trim_start_matches('#').trim())
             .filter(|line| !line.is_empty());
@@ -141,7 +141,7 @@ fn tell(outcome: &Outcome<'_>) -> String {
         "file_list" if path.is_empty() => format!("These files are there:\n\n{}", quoted(text)),
         "file_list" => format!("These files are in `{path}`:\n\n{}", quoted(text)),
         "file_search" => format!("This was found for “{}”:\n\n{}", outcome.argument("query"), quoted(text)),
-        "file_read" => format!("`{path}` says:\n\n{}", quoted(text)),
+        "file_read" => format!("`{path}` says:\n\n{}", quoted(outcome.contents().trim())),
         "file_write" => format!("Done: `{path}`. {}", one_line(text)),
         tool => format!("`{tool}` gave:\n\n{}", quoted(text)),
     }

@@ -79,13 +79,16 @@ CREATE TABLE turn (
     resumed          INTEGER NOT NULL,     -- decided: takes the next slot before new requests
     attempts         INTEGER NOT NULL,     -- times taken up since the last stored step
     version          INTEGER NOT NULL,     -- counts stored steps
+    stop_requested   INTEGER NOT NULL DEFAULT 0,
     state            TEXT NOT NULL,        -- JSON, turn::TurnState
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     completed_at     INTEGER
 ) STRICT;
-CREATE INDEX turn_open ON turn (conversation, resumed DESC, number) WHERE status = 'queued';
-CREATE INDEX turn_unfinished ON turn (status) WHERE status IN ('queued', 'running', 'awaiting_confirmation');
+CREATE INDEX turn_queued_in ON turn (conversation, resumed DESC, number) WHERE status = 'queued';
+CREATE INDEX turn_queued ON turn (number) WHERE status = 'queued';
+CREATE INDEX turn_at_work ON turn (conversation, number) WHERE status IN ('queued', 'running');
+CREATE INDEX turn_by_session ON turn (session);
 
 CREATE TABLE turn_event (
     turn   TEXT NOT NULL,
@@ -103,6 +106,7 @@ CREATE TABLE approval (
     conversation INTEGER NOT NULL,
     session      TEXT NOT NULL,
     asker        TEXT NOT NULL,
+    risk         TEXT NOT NULL,
     approver     TEXT,                     -- a second person, where one is needed
     question     TEXT NOT NULL,            -- JSON, gate::Question
     binding      TEXT NOT NULL,            -- JSON, gate::Binding
@@ -117,7 +121,8 @@ CREATE TABLE approval (
     created_at   INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX approval_by_conversation ON approval (conversation, status);
+CREATE INDEX approval_open_in ON approval (conversation, created_at) WHERE status = 'pending';
+CREATE INDEX approval_decided_in ON approval (conversation, decided_at) WHERE status != 'pending';
 CREATE INDEX approval_by_turn ON approval (turn);
 CREATE INDEX approval_open ON approval (expires_at) WHERE status = 'pending';
 

@@ -407,6 +407,7 @@ fn any_input() -> impl Strategy<Value = Input> {
             .clone()
             .prop_map(|index| Input::Started(vec![(index, Prepared::default())])),
         index.clone().prop_map(Input::Changed),
+        index.clone().prop_map(|index| Input::Granted(vec![index])),
         index.prop_map(|index| Input::Recovered(vec![(index, None)])),
         Just(Input::Stopped { shown: Text::default() }),
     ]

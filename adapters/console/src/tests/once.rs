@@ -95,3 +95,26 @@ async fn answer_that_had_to_wait_is_not_live_any_more() {
     assert_eq!(paper.text(), "Done.\n");
     assert!(!outcome.failed());
 }
+
+#[tokio::test]
+async fn what_is_left_from_earlier_is_neither_decided_nor_printed_as_the_answer() {
+    let mut rig = Rig::once("hello", GateAnswer::Yes);
+    let said = rig.message().await;
+    let earlier = |message: OutgoingMessage| OutgoingMessage {
+        reply_to: Some("an earlier message".into()),
+        ..message
+    };
+    rig.send(earlier(prompt("Delete everything?"))).await;
+    rig.send(earlier(answer("An earlier answer."))).await;
+    assert!(rig.has_not_left());
+    let ours = OutgoingMessage {
+        reply_to: Some(said.reference),
+        ..answer("Hello!")
+    };
+    rig.send(ours).await;
+    assert!(rig.no_choice_was_made());
+    let (paper, errors, outcome) = rig.leaves().await;
+    assert_eq!(paper.text(), "Hello!\n");
+    assert!(errors.text().contains("An earlier answer."), "{}", errors.text());
+    assert!(!outcome.failed());
+}

@@ -1,0 +1,152 @@
+//! Running the calls of a round, and finding out what became of those that a crash cut off.
+
+use super::Run;
+use crate::engine::Profile;
+use crate::engine::toolcall::{self, Ran, Ready};
+use crate::failpoint;
+use crate::store::{AuditRecord, FinishedRun, StoreError, ToolStart};
+use crate::strings;
+use crate::turn::{CallResult, CallStatus, Input, Limits, RoundCall};
+use cortex_chat::Text;
+use futures_util::future::join_all;
+use serde_json::json;
+use std::time::Duration;
+
+impl Run<'_> {
+    pub(super) async fn run_tools(
+        &mut self,
+        calls: &[usize],
+        profile: &Profile,
+        limits: Limits,
+    ) -> Result<Input, StoreError> {
+        failpoint::hit("tool.before_start");
+        let ready = match self.prepare(calls, profile).await {
+            Ok(ready) => ready,
+            // The others are looked at again in the next step; what is refused has its result.
+            Err(refused) => return Ok(Input::Finished(refused)),
+        };
+        let starts = ready.iter().map(start_of).collect();
+        let committed = self.commit(limits, |step| step.starts = starts).await?;
+        failpoint::hit("tool.after_start");
+        for (index, result) in &committed.refused {
+            if let Some(ready) = ready.iter().find(|ready| ready.index == *index) {
+                self.note_result(&ready.call, result, "", Duration::ZERO);
+            }
+        }
+        let started: Vec<Ready> = ready.into_iter().filter(|ready| self.has_started(ready.index)).collect();
+        if started.is_empty() {
+            return Ok(Input::Resumed);
+        }
+        for ready in &started {
+            self.progress(&ready.call.call.id, strings::progress_running(&ready.call.call.name));
+        }
+        let (engine, context) = (self.engine, self.tool_context());
+        let ran = join_all(started.into_iter().map(|ready| engine.run_tool(ready, context.clone()))).await;
+        for run in &ran {
+            self.note_run(run);
+        }
+        let results = ran.into_iter().map(|run| (run.index, run.result)).collect();
+        let _ = self.state.step(Input::Finished(results), limits);
+        self.commit(limits, |_| ()).await?;
+        failpoint::hit("tool.after_finish");
+        Ok(Input::Resumed)
+    }
+
+    /// Looks at what each call would do. Where some cannot even be looked at, gives those with their results.
+    pub(super) async fn prepare(
+        &mut self,
+        calls: &[usize],
+        profile: &Profile,
+    ) -> Result<Vec<Ready>, Vec<(usize, CallResult)>> {
+        let context = self.tool_context();
+        let mut ready = Vec::with_capacity(calls.len());
+        let mut refused = Vec::new();
+        for index in calls {
+            match self
+                .engine
+                .prepare(*index, &self.state.round[*index], profile, &context)
+                .await
+            {
+                Ok(prepared) => ready.push(prepared),
+                Err(result) => refused.push((*index, result)),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(ready);
+        }
+        for (index, result) in &refused {
+            let call = self.state.round[*index].clone();
+            self.note_result(&call, result, "", Duration::ZERO);
+        }
+        Err(refused)
+    }
+
+    fn tool_context(&self) -> crate::tools::ToolContext {
+        toolcall::context(&self.state.request.user, self.claimed.policy.as_ref(), &self.stop)
+    }
+
+    fn has_started(&self, index: usize) -> bool {
+        self.state
+            .round
+            .get(index)
+            .is_some_and(|entry| matches!(entry.status, CallStatus::Started { .. }))
+    }
+
+    fn note_run(&mut self, run: &Ran) {
+        self.draft.finished.push(FinishedRun {
+            call_id: run.call.call.id.clone(),
+            outcome: run.result.outcome,
+            result: run.result.text.as_str().to_owned(),
+            tainted: run.result.tainted,
+        });
+        self.note_result(&run.call, &run.result, &run.summary, run.took);
+    }
+
+    /// Shows and audits how a call ended.
+    fn note_result(&mut self, call: &RoundCall, result: &CallResult, summary: &str, duration: Duration) {
+        let approval = match &call.status {
+            CallStatus::Approved { approval, .. } => Some(*approval),
+            _ => None,
+        };
+        self.draft.audit.push(AuditRecord {
+            kind: "tool",
+            body: json!({
+                "tool": call.call.name, "arguments_hash": call.key.arguments_hash, "outcome": result.outcome,
+                "result_bytes": result.text.as_str().len(), "duration_ms": duration.as_millis() as u64,
+                "approval": approval,
+            }),
+        });
+        self.progress(
+            &call.call.id,
+            strings::progress_done(&call.call.name, result.outcome, summary),
+        );
+    }
+
+    pub(super) async fn recover(&mut self, calls: &[usize]) -> Result<Input, StoreError> {
+        let ids = calls.iter().map(|index| self.state.round[*index].call.id.clone()).collect();
+        let found = self.engine.store.results_of(self.fence.turn, ids).await?;
+        let known = calls.iter().zip(found).map(|(index, run)| {
+            let result = run.map(|run| CallResult {
+                text: Text::new(run.result),
+                outcome: run.outcome,
+                tainted: run.tainted,
+            });
+            (*index, result)
+        });
+        Ok(Input::Recovered(known.collect()))
+    }
+}
+
+fn start_of(ready: &Ready) -> ToolStart {
+    ToolStart {
+        index: ready.index,
+        call_id: ready.call.call.id.clone(),
+        definition: ready.definition.clone(),
+        prepared: ready.prepared.clone(),
+        binding: ready.binding.clone(),
+        approval: match ready.call.status {
+            CallStatus::Approved { approval, .. } => Some(approval),
+            _ => None,
+        },
+    }
+}
