@@ -4,12 +4,15 @@ use super::scheduler::Scheduler;
 use crate::failpoint;
 use crate::store::{RouterSettings, Store};
 use async_trait::async_trait;
-use cortex_chat::{ConnectorName, EventBatch, Inbox, InboxError};
+use cortex_chat::{ConnectorName, EventBatch, EventKind, Inbox, InboxError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long after a crash events are taken for ones that may have caused it.
 const SUSPICIOUS_AFTER_CRASH: Duration = Duration::from_mins(10);
+
+/// How long a decision waits for the call in flight in its chat.
+const LONGEST_SETTLING: Duration = Duration::from_secs(2);
 
 pub(super) struct DaemonInbox {
     store: Store,
@@ -52,6 +55,22 @@ impl DaemonInbox {
     }
 }
 
+impl DaemonInbox {
+    /// A person can answer a question before the store knows that it is shown; then the answer would belong to nothing.
+    async fn let_prompts_settle(&self, connector: &ConnectorName, batch: &EventBatch) {
+        let Some(pacer) = self.scheduler.engine().pacers.get(connector) else {
+            return;
+        };
+        for event in &batch.events {
+            if matches!(event.kind, EventKind::Stop) || !self.router.may_be_about_the_gate(event) {
+                continue;
+            }
+            // A platform that is slow to answer must not hold up the intake.
+            let _ = tokio::time::timeout(LONGEST_SETTLING, pacer.settled(&event.address.chat)).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Inbox for DaemonInbox {
     async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError> {
@@ -61,6 +80,7 @@ impl Inbox for DaemonInbox {
         } else {
             batch
         };
+        self.let_prompts_settle(connector, &batch).await;
         let places = self.scheduler.hold(batch.events.len());
         let router = Arc::clone(&self.router);
         let accepted = self

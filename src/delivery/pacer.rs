@@ -63,6 +63,7 @@ enum Command {
     Nudge(ChatKey),
     EndLive(ChatKey, TurnId),
     Drain(oneshot::Sender<()>),
+    Settle(ChatKey, oneshot::Sender<()>),
 }
 
 impl PacerHandle {
@@ -87,6 +88,15 @@ impl PacerHandle {
     /// Ends the showing of a growing answer; the rows of its final form follow.
     pub fn end_live(&self, chat: &ChatId, turn: TurnId) {
         let _ = self.commands.send(Command::EndLive(chat.clone(), turn));
+    }
+
+    /// Returns when the call that is in flight in a chat, if there is one, is over and on record. What a person answers to has
+    /// been shown to them, but its reference may not be stored yet.
+    pub async fn settled(&self, chat: &ChatId) {
+        let (done, wait) = oneshot::channel();
+        if self.commands.send(Command::Settle(chat.clone(), done)).is_ok() {
+            let _ = wait.await;
+        }
     }
 
     /// Returns when all that is stored as desired is shown.
@@ -118,6 +128,8 @@ pub struct Pacer {
 struct Chat {
     kind: ChatKind,
     busy: bool,
+    /// Who waits for the end of the call in flight.
+    settling: Vec<oneshot::Sender<()>>,
     not_before: Option<Instant>,
     failures: u32,
     last_call: Option<Instant>,
@@ -232,6 +244,12 @@ impl Pacer {
                 }
             }
             Command::Drain(done) => self.drains.push(done),
+            Command::Settle(key, done) => match self.chats.get_mut(&key).filter(|chat| chat.busy) {
+                Some(chat) => chat.settling.push(done),
+                None => {
+                    let _ = done.send(());
+                }
+            },
         }
     }
 
@@ -327,6 +345,7 @@ impl Chat {
         Self {
             kind,
             busy: false,
+            settling: Vec::new(),
             not_before: None,
             failures: 0,
             last_call: None,
@@ -436,6 +455,9 @@ impl Chat {
 
     fn finish(&mut self, ended: Ended) {
         self.busy = false;
+        for done in self.settling.drain(..) {
+            let _ = done.send(());
+        }
         self.take_pace(&ended.result);
         let Task::Show {
             id,

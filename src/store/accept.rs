@@ -44,6 +44,14 @@ pub struct RouterSettings {
 }
 
 impl RouterSettings {
+    /// Whether an event may be about a question, open or decided: a choice, a reply, a keyword.
+    pub fn may_be_about_the_gate(&self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Message(message) => message.reply_to.is_some() || self.keywords.read(message.text.as_str()).is_some(),
+            _ => true,
+        }
+    }
+
     /// The limit of a connector's messages.
     pub fn text_limit(&self, connector: &ConnectorName) -> TextLimit {
         // The smallest of any platform stands in for one that is not known.
@@ -178,7 +186,7 @@ impl Acceptance<'_> {
         };
         let user = identity::user_of(self.connection, connector.as_str(), event.sender.id.as_str())?;
         let place = self.place(event)?;
-        let about_gate = may_be_about_the_gate(event, &self.settings.keywords);
+        let about_gate = self.settings.may_be_about_the_gate(event);
         let approvals = approvals::views(self.connection, place.conversation, about_gate, chosen(event))?;
         let newest_is_prompt_of = approvals::newest_message_is_prompt_of(self.connection, place.conversation)?;
         let situation = Situation {
@@ -579,14 +587,6 @@ fn insert_event(
             outcome
         ])?;
     Ok((inserted > 0).then(|| connection.last_insert_rowid()))
-}
-
-/// Whether an event may be about a question that was decided already: a choice, a reply, a keyword.
-fn may_be_about_the_gate(event: &Event, keywords: &Keywords) -> bool {
-    match &event.kind {
-        EventKind::Message(message) => message.reply_to.is_some() || keywords.read(message.text.as_str()).is_some(),
-        _ => true,
-    }
 }
 
 /// The question that a choice names, which may be one decided long ago.
