@@ -454,7 +454,9 @@ fn expire(connection: &Connection, now: i64, id: ApprovalId) -> Result<Decided, 
     let created: i64 = connection.query_row("SELECT created_at FROM approval WHERE id = ?1", [id.to_string()], |row| {
         row.get(0)
     })?;
-    let after = Duration::from_millis(u64::try_from(approval.expires_at.as_millisecond() - created).unwrap_or(0));
+    // To the nearest second: the question was stored a moment after its time began, and 24 hours are not 23.
+    let after_ms = u64::try_from(approval.expires_at.as_millisecond() - created).unwrap_or(0);
+    let after = Duration::from_secs((after_ms + 500) / 1000);
     let sentence = preview::expiry_sentence(after);
     let messages = settle(
         connection,
