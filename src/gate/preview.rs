@@ -114,11 +114,12 @@ fn answers(question: &Question, cut: bool) -> String {
         text.push_str(" Not all of it is shown here; `show` shows the rest.");
     }
     if let Some(shape) = question.prepared.grant_shape.as_ref().filter(|_| question.session_offered) {
-        let _ = write!(
-            text,
-            " “Session” and “always” would cover: {}",
-            inline_code(&make_visible(shape))
-        );
+        let standing = if question.always_offered && !cut {
+            "“Session” and “always”"
+        } else {
+            "“Session”"
+        };
+        let _ = write!(text, " {standing} would cover: {}.", inline_code(&make_visible(shape)));
     }
     if question.all_covers.len() > 1 {
         let _ = write!(text, " `yes all` covers {}.", question.all_covers.join(", "));

@@ -12,6 +12,7 @@ const TASK: &str = "sum up a.md and b.md in sum.md";
 const SUMMARY: &str = "apples and bears\n";
 const ANSWER: &str = "The summary is written.";
 const UNKNOWN: &str = "do not know whether it took effect";
+const CRASHES_ON_BOOM: &str = "turn.text=boom";
 const WRITES: &str = "SELECT count(*) FROM tool_run WHERE tool = 'file_write'";
 const WRITES_UNASKED: &str = "SELECT count(*) FROM tool_run WHERE tool = 'file_write' AND approval IS NULL";
 
@@ -226,8 +227,6 @@ fn request_that_crashes_the_daemon_is_set_aside() {
     let fake = LlmFake::start();
     fake.answer_with(|request| Reply::text(&format!("You said {}.", said(request))));
     let daemon = TestDaemon::on_fake(PROGRAM, &fake);
-    const CRASHES_ON_BOOM: &str = "turn.text=boom";
-
     let mut terminal = daemon.chat_dying_at(CRASHES_ON_BOOM);
     terminal.wait_for("›", SOON);
     terminal.type_line("boom").unwrap();

@@ -4,6 +4,7 @@ mod answers;
 mod authority;
 mod chat;
 mod once;
+mod prompts;
 mod refusals;
 
 use crate::support::{PROGRAM, SOON, results, said, wait_for_prompt, write};

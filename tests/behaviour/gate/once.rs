@@ -89,8 +89,8 @@ fn question_left_open_by_a_pipe_is_told_and_stays() {
 #[test]
 fn answer_quicker_than_the_record_of_its_prompt_finds_it() {
     let (_fake, daemon) = with_clerk();
-    let lines: String = (0..10).map(|number| format!("write {number}.md text\nyes\n")).collect();
-    let ran = daemon.piped(&[], &lines);
+    let lines: Vec<String> = (0..10).map(|number| format!("write {number}.md text\nyes\n")).collect();
+    let ran = daemon.piped(&[], &lines.concat());
     assert_eq!(
         ran.code, 0,
         "a question still looks open, or an answer seems to grow: {ran:?}"
