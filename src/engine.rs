@@ -3,6 +3,7 @@
 //! Nothing here names a platform or a provider.
 
 mod assess;
+mod audit;
 mod prompt;
 mod run;
 mod toolcall;

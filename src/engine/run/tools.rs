@@ -1,8 +1,8 @@
 //! Running the calls of a round, and finding out what became of those that a crash cut off.
 
 use super::Run;
-use crate::engine::Profile;
 use crate::engine::toolcall::{self, Ran, Ready};
+use crate::engine::{Profile, audit};
 use crate::failpoint;
 use crate::store::{AuditRecord, FinishedRun, StoreError, ToolStart};
 use crate::strings;
@@ -108,12 +108,15 @@ impl Run<'_> {
             CallStatus::Approved { approval, .. } => Some(*approval),
             _ => None,
         };
+        let profile = self.engine.profile(&self.state.request.profile);
+        let model = profile.map(|profile| profile.model.identity().name.clone());
         self.draft.audit.push(AuditRecord {
             kind: "tool",
             body: json!({
-                "tool": call.call.name, "arguments_hash": call.key.arguments_hash, "outcome": result.outcome,
-                "result_bytes": result.text.as_str().len(), "duration_ms": duration.as_millis() as u64,
-                "approval": approval,
+                "tool": call.call.name, "arguments": audit::masked(&call.call.arguments.to_value()),
+                "arguments_hash": call.key.arguments_hash, "conversation": self.fence.conversation, "engine": "single",
+                "model": model, "outcome": result.outcome, "result_bytes": result.text.as_str().len(),
+                "duration_ms": duration.as_millis() as u64, "approval": approval,
             }),
         });
         self.progress(
