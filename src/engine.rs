@@ -3,6 +3,7 @@
 //! Nothing here names a platform or a provider.
 
 mod assess;
+mod audit;
 mod prompt;
 mod run;
 mod toolcall;
@@ -58,6 +59,8 @@ pub struct Profile {
     pub temperature: Option<f32>,
     /// The longest answer.
     pub max_output_tokens: Option<u32>,
+    /// What its tokens cost, where the config says so.
+    pub prices: Option<crate::config::Prices>,
     /// Whether the prompt tells date and time.
     pub inject_datetime: bool,
     /// Whether the prompt tells whether the conversation is on the record.

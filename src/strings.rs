@@ -116,6 +116,9 @@ pub const STOPPED: &str = "_(Stopped.)_";
 pub const WORKING: &str = "…";
 /// A message from nobody we know.
 pub const STRANGER: &str = "I only talk with people I know. Ask the person who runs me to add you.";
+/// The day's tokens are used up.
+pub const OVER_BUDGET: &str =
+    "Your tokens for today are used up, so I do not start this. `/usage` shows them; the count begins anew at midnight UTC.";
 /// A decision by somebody else.
 pub const NOT_YOURS_TO_DECIDE: &str = "This is not yours to decide; only the person who asked can.";
 /// A choice or reply that belongs to nothing.

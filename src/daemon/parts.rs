@@ -139,6 +139,7 @@ impl Parts {
                 max_rounds: rounds.into_iter().flatten().min().unwrap_or(settings.engine.max_rounds),
                 temperature: profile.temperature.or_else(|| model.and_then(|model| model.temperature)),
                 max_output_tokens: model.and_then(|model| model.max_output_tokens),
+                prices: model.and_then(|model| model.prices),
                 inject_datetime: profile.inject_datetime,
                 inject_mode: profile.inject_mode,
             };
@@ -167,7 +168,9 @@ impl Parts {
                 show: words.show.clone(),
             },
             profile: config::CHAT_PROFILE.to_owned(),
-            history_tokens: u64::from(settings.engine.history_tokens),
+            history_tokens: history_tokens(settings),
+            open_access: settings.access.mode == config::AccessMode::Open,
+            daily_tokens_per_user: settings.access.daily_tokens_per_user,
             text_limits: connectors
                 .iter()
                 .map(|connector| (connector.name.clone(), connector.outbound.capabilities().text_limit))
@@ -206,7 +209,7 @@ impl Parts {
                 max_attempts: settings.engine.max_attempts,
                 expires_after: settings.gate.expires_after,
                 allow_always: settings.gate.allow_always,
-                history_tokens: u64::from(settings.engine.history_tokens),
+                history_tokens: history_tokens(settings),
                 tool_time_limit: settings.tools.time_limit,
                 tool_output_limit_bytes: settings.tools.output_limit_bytes as usize,
             },
@@ -240,6 +243,16 @@ fn registry(settings: &Settings, clock: &Clock) -> Result<Registry, BuildError> 
     let folders = Arc::new(Folders::open(&folders, &excluded)?);
     let clock = clock.clone();
     Ok(tools::built_in(&folders, Arc::new(move || clock.now())))
+}
+
+/// Tokens of history for a turn: what the config allows, and no more than half of what the chat model can see, since the
+/// request, its tools' results and the answer need room too.
+fn history_tokens(settings: &Settings) -> u64 {
+    let chat = settings.profiles.get(config::CHAT_PROFILE);
+    let model = chat.and_then(|profile| settings.models.get(&profile.model));
+    let seen = model.and_then(|model| model.context_tokens);
+    let allowed = settings.engine.history_tokens;
+    u64::from(seen.map_or(allowed, |seen| allowed.min(seen / 2)))
 }
 
 fn users(settings: &Settings) -> Vec<DeclaredUser> {

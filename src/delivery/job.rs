@@ -147,6 +147,7 @@ async fn record(
             version,
         },
         (Ok(None), Some(version)) => Shown::Removed { version },
+        (Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)), _) if is_new => Shown::NotSent,
         (Err(OutboundError::Gone(_)), _) if !is_new => Shown::Gone,
         (Err(error), Some(version)) if is_hopeless(error, is_new) => Shown::Undeliverable {
             version,

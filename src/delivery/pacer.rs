@@ -164,6 +164,8 @@ struct Part {
     shown: Option<OutgoingMessage>,
     /// It was taken away or can no longer be edited: nothing more is shown before the final form, which is sent anew.
     gone: bool,
+    /// Calls made for passing pictures of it.
+    pictures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -593,7 +595,12 @@ impl Live {
         let Some(position) = self.unshown_part() else {
             return Need::Nothing;
         };
-        let part = &self.parts[position];
+        let part = &mut self.parts[position];
+        if capabilities.edits_per_message.is_some_and(|most| part.pictures >= most) {
+            // Enough for its readers' clients; what is still to come is seen with the final form.
+            return Need::Nothing;
+        }
+        part.pictures += 1;
         let task = Task::Show {
             id: MessageId::answer(self.start.turn, self.start.segment, position),
             reference: part.reference.clone(),

@@ -148,10 +148,7 @@ impl<'a> Run<'a> {
                     message: strings::turn_timed_out(engine.settings.turn_timeout),
                 }),
                 Action::CallModel { may_call_tools } => self.call_model(profile, may_call_tools).await?,
-                Action::Assess(calls) => {
-                    let policy = self.claimed.policy.as_ref();
-                    Input::Assessed(engine.assess(&self.state, &calls, profile, policy))
-                }
+                Action::Assess(calls) => self.assess(&calls, profile),
                 Action::Run(calls) => self.run_tools(&calls, profile, limits).await?,
                 Action::Recover(calls) => self.recover(&calls).await?,
                 Action::Ask(calls) => match self.ask(&calls, profile, limits).await? {
@@ -159,7 +156,12 @@ impl<'a> Run<'a> {
                     Asked::Answered(input) => input,
                 },
             };
+            let answered = matches!(input, Input::ModelAnswered(_));
+            let logged = self.state.tool_log.len();
             action = self.state.step(input, limits);
+            if answered {
+                self.note_refused_at_once(logged);
+            }
         }
     }
 

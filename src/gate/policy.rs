@@ -49,24 +49,24 @@ pub enum Requirement {
 impl Policy {
     /// Whether the user may use the tool at all; the error is for the model.
     pub fn permits(&self, tool: &ToolDefinition) -> Result<(), String> {
-        if self.block.contains(&tool.name) {
-            return Err(strings::TOOL_BLOCKED.to_owned());
-        }
         if self.role < tool.role {
             return Err(strings::role_too_low(tool.role));
         }
-        if self.exclude.contains(&tool.name) {
-            return Err(strings::TOOL_NOT_OFFERED.to_owned());
-        }
-        if !self.reaches(&tool.name, tool.risk) {
-            return Err(strings::risk_too_high(tool.risk, self.max_risk));
-        }
-        Ok(())
+        self.reaches(&tool.name, tool.risk)
     }
 
-    /// Whether a tool of this risk is within what the user may use, as far as its name and risk tell.
-    pub fn reaches(&self, tool: &str, risk: Risk) -> bool {
-        !self.exclude.contains(tool) && (risk <= self.max_risk || self.include.contains(tool))
+    /// Whether a tool of this name and risk is within what the user may use; the error is for the model and the person.
+    pub fn reaches(&self, tool: &str, risk: Risk) -> Result<(), String> {
+        if self.block.contains(tool) {
+            return Err(strings::TOOL_BLOCKED.to_owned());
+        }
+        if self.exclude.contains(tool) {
+            return Err(strings::TOOL_NOT_OFFERED.to_owned());
+        }
+        if risk > self.max_risk && !self.include.contains(tool) {
+            return Err(strings::risk_too_high(risk, self.max_risk));
+        }
+        Ok(())
     }
 
     /// Whether a person must be asked before this user's call of the tool runs. Block beats ask beats allow.

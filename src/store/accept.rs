@@ -13,8 +13,8 @@ use crate::router::{self, Command, Intent, Situation, Which};
 use crate::strings;
 use crate::turn::{MemorySwitches, Mode, Request, TurnEvent, TurnState};
 use cortex_chat::{
-    ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage, Text, TextLimit,
-    TextUnit,
+    ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage, SenderKind, Text,
+    TextLimit, TextUnit,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
@@ -37,6 +37,10 @@ pub struct RouterSettings {
     pub profile: String,
     /// Tokens of history that a turn is given.
     pub history_tokens: u64,
+    /// Whether strangers become users by writing.
+    pub open_access: bool,
+    /// The tokens that one user may use up in a day (UTC).
+    pub daily_tokens_per_user: Option<u64>,
     /// Messages' limits by connector.
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
     /// What a person is shown of the model in `/status`.
@@ -185,6 +189,14 @@ impl Acceptance<'_> {
             return Ok(());
         };
         let user = identity::user_of(self.connection, connector.as_str(), event.sender.id.as_str())?;
+        let user = match user {
+            None if self.settings.open_access && event.sender.kind == SenderKind::Person => Some(identity::welcome(
+                self.connection,
+                &event.address.connector,
+                &event.sender.id,
+            )?),
+            known => known,
+        };
         let place = self.place(event)?;
         let about_gate = self.settings.may_be_about_the_gate(event);
         let approvals = approvals::views(self.connection, place.conversation, about_gate, chosen(event))?;
@@ -225,6 +237,10 @@ impl Acceptance<'_> {
             (Intent::Say(text), _) => {
                 self.say(place, &about, event, &text)?;
                 Ok("told".to_owned())
+            }
+            (Intent::Ask { .. }, Some(user)) if self.is_over_budget(user)? => {
+                self.say(place, &about, event, strings::OVER_BUDGET)?;
+                Ok("over budget".to_owned())
             }
             (Intent::Ask { tainted }, Some(user)) => {
                 let turn = self.new_turn(event, place, user, tainted)?;
@@ -542,6 +558,14 @@ impl Acceptance<'_> {
             }
         }
         Ok(stopped)
+    }
+
+    /// Whether the user has used up today's tokens.
+    fn is_over_budget(&self, user: &UserName) -> Result<bool, StoreError> {
+        let Some(budget) = self.settings.daily_tokens_per_user else {
+            return Ok(false);
+        };
+        Ok(query::tokens_today(self.connection, self.now, user)? >= budget)
     }
 
     fn stranger_told(&self, event: &Event, event_number: i64) -> Result<bool, StoreError> {

@@ -263,8 +263,9 @@ pub(super) fn newest_message_is_prompt_of(
 ) -> Result<Option<ApprovalId>, StoreError> {
     let approval: Option<Option<String>> = connection
         .prepare_cached(
-            // A growing answer has no desired content yet, and a question that is not on the screen is nobody's newest message.
-            "SELECT CASE WHEN reference IS NOT NULL THEN approval END FROM message
+            // A growing answer has no desired content yet, and a question that was not sent is nobody's newest message. One
+            // that is being sent may stand there already: an answer can be quicker than our record of it.
+            "SELECT CASE WHEN send_state IN ('sending', 'sent') THEN approval END FROM message
              WHERE conversation = ?1 AND (desired IS NOT NULL OR send_state IN ('sending', 'sent'))
              ORDER BY number DESC LIMIT 1",
         )?
@@ -300,21 +301,21 @@ pub(super) fn decide(
     }
     // Authority as it is now, not as it was when the question was put.
     let policy = identity::policy_of(connection, record.by)?;
-    let forbidden = match &policy {
-        None => Some(strings::USER_REMOVED),
-        Some(policy) if policy.block.contains(&approval.question.tool) => Some(strings::TOOL_BLOCKED),
-        Some(policy) if !policy.reaches(&approval.question.tool, approval.question.risk) => Some(strings::TOOL_NOT_OFFERED),
-        Some(_) => None,
+    let permitted = match &policy {
+        None => Err(strings::USER_REMOVED.to_owned()),
+        Some(policy) => policy.reaches(&approval.question.tool, approval.question.risk),
     };
-    if let Some(why) = forbidden.filter(|_| record.choice != Choice::Deny) {
-        let reason = Text::from(why);
+    if let Err(why) = permitted
+        && record.choice != Choice::Deny
+    {
+        let reason = Text::new(why.clone());
         let denial = DecisionRecord {
             choice: Choice::Deny,
             reason: Some(&reason),
             ..*record
         };
         let mut decided = close(connection, now, &approval, &denial)?;
-        decided.tell = Some(why.to_owned());
+        decided.tell = Some(why);
         return Ok(decided);
     }
     let grantable = match record.choice {

@@ -2,10 +2,11 @@
 
 use super::rows::{from_json, to_json};
 use super::{Store, StoreError};
-use crate::domain::UserName;
+use crate::domain::{Risk, Role, UserName};
 use crate::gate::Policy;
 use cortex_chat::{ConnectorName, SenderId};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::BTreeSet;
 
 /// A user as the config declares them.
 #[derive(Clone, Debug)]
@@ -70,4 +71,35 @@ pub(super) fn policy_of(connection: &Connection, user: &UserName) -> Result<Opti
         .optional()?;
     json.map(|json| from_json(&json, &format!("user.policy of {user}")))
         .transpose()
+}
+
+/// Makes a stranger a user without rights beyond the defaults, where everybody is served. Their name tells where they come from.
+pub(super) fn welcome(
+    connection: &Connection,
+    connector: &ConnectorName,
+    sender: &SenderId,
+) -> Result<UserName, StoreError> {
+    let name = UserName(format!("{connector}:{sender}"));
+    let policy = Policy {
+        role: Role::User,
+        max_risk: Risk::default(),
+        allow: BTreeSet::new(),
+        ask: BTreeSet::new(),
+        block: BTreeSet::new(),
+        include: BTreeSet::new(),
+        exclude: BTreeSet::new(),
+        // Standing permissions are for people that somebody knows.
+        may_grant_always: false,
+        time_zone: None,
+    };
+    connection.execute(
+        "INSERT INTO user (name, policy) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET policy = excluded.policy, removed_at = NULL",
+        params![name.0, to_json(&policy)?],
+    )?;
+    connection.execute(
+        "INSERT INTO identity (connector, sender, user) VALUES (?1, ?2, ?3)",
+        params![connector.as_str(), sender.as_str(), name.0],
+    )?;
+    Ok(name)
 }

@@ -84,6 +84,8 @@ pub enum Shown {
         /// The stored version.
         version: u64,
     },
+    /// It did not arrive and will be sent again.
+    NotSent,
     /// It stood there and can no longer be edited; the next text is a new message.
     Gone,
     /// The platform will not have it; nothing more is tried.
@@ -158,6 +160,9 @@ impl Store {
                         "UPDATE message SET send_state = 'unsent', reference = NULL, shown_version = ?2 WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), version as i64])?,
+                Shown::NotSent => connection
+                    .prepare_cached("UPDATE message SET send_state = 'unsent' WHERE id = ?1 AND reference IS NULL")?
+                    .execute([id.as_str()])?,
                 Shown::Gone => connection
                     .prepare_cached("UPDATE message SET send_state = 'unsent', reference = NULL WHERE id = ?1")?
                     .execute([id.as_str()])?,

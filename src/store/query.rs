@@ -47,6 +47,8 @@ pub struct UsageTotals {
     pub cached: u64,
     /// Written by models.
     pub completion: u64,
+    /// What that cost, in millionths of the currency; `None` where no price was known.
+    pub cost_micros: Option<u64>,
 }
 
 impl Store {
@@ -179,18 +181,30 @@ pub(super) fn usage_text(connection: &Connection, now: i64, user: &UserName) -> 
         } else {
             format!(" in {} requests", totals.turns)
         };
+        let cost = totals
+            .cost_micros
+            .map(|micros| format!(", cost {}.{:06}", micros / 1_000_000, micros % 1_000_000));
+        let cost = cost.unwrap_or_default();
         let _ = write!(
             text,
-            "\n- {name}: {}, {}, {}{requests}",
+            "\n- {name}: {}, {}, {}{requests}{cost}",
             totals.prompt, totals.cached, totals.completion
         );
     }
     Ok(text)
 }
 
+/// Tokens that a user has used today, read and written, in UTC days.
+pub(super) fn tokens_today(connection: &Connection, now: i64, user: &UserName) -> Result<u64, StoreError> {
+    let day = super::rows::time(now).strftime("%Y-%m-%d").to_string();
+    let today = totals(connection, "user = ?1 AND day >= ?2", user, &day)?;
+    Ok(today.prompt + today.completion)
+}
+
 fn totals(connection: &Connection, condition: &str, user: &UserName, since: &str) -> Result<UsageTotals, StoreError> {
     let sql = format!(
-        "SELECT count(DISTINCT turn), coalesce(sum(prompt), 0), coalesce(sum(cached), 0), coalesce(sum(completion), 0)
+        "SELECT count(DISTINCT turn), coalesce(sum(prompt), 0), coalesce(sum(cached), 0), coalesce(sum(completion), 0),
+         sum(cost)
          FROM usage WHERE {condition}"
     );
     Ok(connection.prepare_cached(&sql)?.query_row(params![user.0, since], |row| {
@@ -199,6 +213,7 @@ fn totals(connection: &Connection, condition: &str, user: &UserName, since: &str
             prompt: row.get::<_, i64>(1)? as u64,
             cached: row.get::<_, i64>(2)? as u64,
             completion: row.get::<_, i64>(3)? as u64,
+            cost_micros: row.get::<_, Option<i64>>(4)?.map(|cost| cost as u64),
         })
     })?)
 }

@@ -87,8 +87,10 @@ pub struct NewQuestion {
 pub struct UsageRecord {
     /// The model that was called.
     pub model: ModelIdentity,
-    /// What it cost.
+    /// What it used.
     pub tokens: TokenUsage,
+    /// What that cost, in millionths of the currency, where the config names a price.
+    pub cost_micros: Option<u64>,
 }
 
 /// Something for the audit; never any message text.
@@ -352,8 +354,8 @@ fn record_usage(
     let day = super::rows::time(now).strftime("%Y-%m-%d").to_string();
     connection
         .prepare_cached(
-            "INSERT INTO usage (turn, user, model, provider, day, prompt, completion, cached, reasoning, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO usage (turn, user, model, provider, day, prompt, completion, cached, reasoning, at, cost)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             turn.to_string(),
@@ -365,7 +367,8 @@ fn record_usage(
             usage.tokens.completion as i64,
             usage.tokens.cached as i64,
             usage.tokens.reasoning as i64,
-            now
+            now,
+            usage.cost_micros.map(|cost| cost as i64)
         ])?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Calling the model and taking its answer.
 
 use super::Run;
+use crate::config::Prices;
 use crate::engine::Profile;
 use crate::engine::prompt::{self, Surroundings};
 use crate::failpoint;
-use crate::models::{ModelAnswer, ModelError, ModelRequest};
+use crate::models::{ModelAnswer, ModelError, ModelRequest, TokenUsage};
 use crate::store::{StoreError, UsageRecord};
 use crate::strings;
 use crate::turn::{Input, ModelFailure, TurnEvent};
@@ -73,10 +74,10 @@ impl Run<'_> {
     }
 
     fn take_answer(&mut self, profile: &Profile, answer: ModelAnswer) -> Input {
-        let model = profile.model.identity().clone();
         self.draft.usage.push(UsageRecord {
-            model,
+            model: profile.model.identity().clone(),
             tokens: answer.usage,
+            cost_micros: profile.prices.map(|prices| cost_micros(prices, answer.usage)),
         });
         if !answer.calls.is_empty() && !self.state.cut_short {
             // What a model says before a call is progress, not the answer.
@@ -112,6 +113,13 @@ impl Run<'_> {
         }
         self.emit(TurnEvent::Reset);
     }
+}
+
+/// What a call cost, in millionths of the currency, rounded up.
+fn cost_micros(prices: Prices, used: TokenUsage) -> u64 {
+    let millionths = u128::from(used.prompt) * u128::from(prices.prompt_micros_per_million)
+        + u128::from(used.completion) * u128::from(prices.completion_micros_per_million);
+    u64::try_from(millionths.div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// A model's words as one line of progress.

@@ -1,12 +1,14 @@
 //! Running the calls of a round, and finding out what became of those that a crash cut off.
 
 use super::Run;
-use crate::engine::Profile;
 use crate::engine::toolcall::{self, Ran, Ready};
+use crate::engine::{Profile, audit};
 use crate::failpoint;
+use crate::models::ToolCall;
 use crate::store::{AuditRecord, FinishedRun, StoreError, ToolStart};
 use crate::strings;
-use crate::turn::{CallResult, CallStatus, Input, Limits, RoundCall};
+use crate::tools::Effect;
+use crate::turn::{CallKey, CallOutcome, CallResult, CallStatus, Input, Limits, RoundCall, Verdict};
 use cortex_chat::Text;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -50,6 +52,55 @@ impl Run<'_> {
         self.commit(limits, |_| ()).await?;
         failpoint::hit("tool.after_finish");
         Ok(Input::Resumed)
+    }
+
+    /// Asks the gate about new calls.
+    pub(super) fn assess(&mut self, calls: &[usize], profile: &Profile) -> Input {
+        let verdicts = self.engine.assess(&self.state, calls, profile, self.claimed.policy.as_ref());
+        for (index, verdict) in &verdicts {
+            if let Verdict::Refuse(reason) = verdict {
+                let call = self.state.round[*index].clone();
+                self.note_result(&call, &refused(strings::tool_error(reason)), "", Duration::ZERO);
+            }
+        }
+        Input::Assessed(verdicts)
+    }
+
+    /// Notes the calls of an answer that were refused without a look: malformed, denied before, repeated. `logged` is how many
+    /// calls the turn had behind it before the answer.
+    pub(super) fn note_refused_at_once(&mut self, logged: usize) {
+        let still_in_round = self.state.round.iter().filter_map(|call| match &call.status {
+            CallStatus::Done { result, .. } => Some((call.clone(), result.clone())),
+            _ => None,
+        });
+        // Where all were refused, the round is over and they stand in the log.
+        let already_logged = self.state.tool_log[logged..].iter().map(|entry| {
+            let call = ToolCall {
+                id: String::new(),
+                provider_id: None,
+                name: entry.tool.clone(),
+                arguments: entry.arguments.clone(),
+            };
+            let key = CallKey {
+                tool: entry.tool.clone(),
+                arguments_hash: String::new(),
+            };
+            let (status, effect) = (CallStatus::New, Effect::Changes);
+            (
+                RoundCall {
+                    call,
+                    key,
+                    status,
+                    effect,
+                    asked_again: false,
+                },
+                entry.result.clone(),
+            )
+        });
+        let all: Vec<(RoundCall, Text)> = still_in_round.chain(already_logged).collect();
+        for (call, result) in all {
+            self.note_result(&call, &refused(result), "", Duration::ZERO);
+        }
     }
 
     /// Looks at what each call would do. Where some cannot even be looked at, gives those with their results.
@@ -108,12 +159,15 @@ impl Run<'_> {
             CallStatus::Approved { approval, .. } => Some(*approval),
             _ => None,
         };
+        let profile = self.engine.profile(&self.state.request.profile);
+        let model = profile.map(|profile| profile.model.identity().name.clone());
         self.draft.audit.push(AuditRecord {
             kind: "tool",
             body: json!({
-                "tool": call.call.name, "arguments_hash": call.key.arguments_hash, "outcome": result.outcome,
-                "result_bytes": result.text.as_str().len(), "duration_ms": duration.as_millis() as u64,
-                "approval": approval,
+                "tool": call.call.name, "arguments": audit::masked(&call.call.arguments.to_value()),
+                "arguments_hash": call.key.arguments_hash, "conversation": self.fence.conversation, "engine": "single",
+                "model": model, "outcome": result.outcome, "result_bytes": result.text.as_str().len(),
+                "duration_ms": duration.as_millis() as u64, "approval": approval,
             }),
         });
         self.progress(
@@ -134,6 +188,14 @@ impl Run<'_> {
             (*index, result)
         });
         Ok(Input::Recovered(known.collect()))
+    }
+}
+
+fn refused(text: Text) -> CallResult {
+    CallResult {
+        text,
+        outcome: CallOutcome::Refused,
+        tainted: false,
     }
 }
 

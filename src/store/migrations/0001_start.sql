@@ -202,6 +202,7 @@ CREATE TABLE usage (
     completion INTEGER NOT NULL,
     cached     INTEGER NOT NULL,
     reasoning  INTEGER NOT NULL,
+    cost       INTEGER,                    -- millionths of the currency; NULL: the config names no price
     at         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX usage_by_user ON usage (user, day);
