@@ -29,7 +29,7 @@ fn risk_lowered_while_it_waited_does_not_run() {
     daemon.set("users.alice.max_risk", "\"low\"");
     let mut terminal = chat(&daemon);
     wait_for_prompt(&terminal);
-    say(&mut terminal, "yes K2", "this tool is not available here");
+    say(&mut terminal, "yes K2", "It gave: Action denied by user. Reason:");
     assert_eq!(daemon.read_file("a.md"), None);
     assert_eq!(Stored::of(&daemon).number("SELECT count(*) FROM tool_run"), 0);
 }
