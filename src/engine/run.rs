@@ -212,6 +212,10 @@ impl<'a> Run<'a> {
             match self.engine.store.commit_step(Arc::clone(&step)).await {
                 Err(error @ (StoreError::Full(_) | StoreError::Database(_))) if !self.shutdown.is_cancelled() => {
                     tracing::error!(%error, turn.id = %self.fence.turn, retry.after = ?wait, "a step could not be stored");
+                    // Whoever waits for the answer sees why it does not come, as far as a message of it stands already.
+                    if self.answer.set_progress("store", strings::STORE_FAILS.to_owned()) {
+                        self.nudge();
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(wait) => wait = (wait * 2).min(STORE_RETRY_LONGEST),
                         () = self.shutdown.cancelled() => {}

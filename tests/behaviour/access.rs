@@ -76,9 +76,11 @@ const CONTENT: &str = "canary-content-9046";
 #[test]
 fn logs_hold_no_secret_and_nothing_that_was_said() {
     let fake = LlmFake::start();
-    fake.answer_with(|request| match request.is_after_tools() {
-        true => Reply::text(ANSWER),
-        false => Reply::calls(&[crate::support::write("files/a.md", CONTENT, "overwrite")]),
+    fake.answer_with(|request| {
+        if request.is_after_tools() {
+            return Reply::text(ANSWER);
+        }
+        Reply::calls(&[crate::support::write("files/a.md", CONTENT, "overwrite")])
     });
     let daemon = TestDaemon::on_fake(PROGRAM, &fake)
         .with("log.filter", "\"trace\"")

@@ -12,7 +12,7 @@ use crate::store::{DesiredMessage, MessageId, NewQuestion, StoreError};
 use crate::strings;
 use crate::turn::{AskReason, CallStatus, Input, Limits};
 use cortex_chat::{MessageKind, OutgoingMessage, Text};
-use jiff::ToSpan as _;
+use jiff::{SignedDuration, Timestamp};
 
 /// Whether the turn rests, or nobody had to be asked.
 pub(super) enum Asked {
@@ -60,7 +60,6 @@ impl Run<'_> {
     }
 
     fn question(&self, ready: &Ready) -> NewQuestion {
-        let expires = i64::try_from(self.engine.settings.expires_after.as_secs()).unwrap_or(i64::MAX / 1000);
         let mut question = Question {
             code: String::new(),
             tool: ready.definition.name.clone(),
@@ -73,12 +72,7 @@ impl Run<'_> {
             session_offered: false,
             always_offered: false,
             all_covers: Vec::new(),
-            expires_at: self
-                .engine
-                .clock
-                .now()
-                .checked_add(expires.seconds())
-                .unwrap_or(jiff::Timestamp::MAX),
+            expires_at: self.expiry(),
         };
         if let Some(policy) = &self.claimed.policy {
             (question.session_offered, question.always_offered) =
@@ -92,6 +86,12 @@ impl Run<'_> {
             question,
             binding: ready.binding.clone(),
         }
+    }
+
+    /// When a question put now runs out.
+    fn expiry(&self) -> Timestamp {
+        let after = SignedDuration::try_from(self.engine.settings.expires_after).unwrap_or(SignedDuration::MAX);
+        self.engine.clock.now().checked_add(after).unwrap_or(Timestamp::MAX)
     }
 
     /// What the model wrote before the calls of this round.
