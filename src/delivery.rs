@@ -2,6 +2,7 @@
 //!
 //! Nothing here names a platform; what one can do it tells by its capabilities.
 
+mod chat;
 mod job;
 mod live;
 mod pacer;

@@ -1,5 +1,7 @@
 //! `accept`: events come in, and what they mean is decided and stored in the same transaction.
 
+mod commands;
+
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
@@ -9,7 +11,7 @@ use crate::domain::{ApprovalId, SessionId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
 use crate::models::Message;
-use crate::router::{self, Command, Intent, Situation, Which};
+use crate::router::{self, Intent, Situation};
 use crate::strings;
 use crate::turn::{MemorySwitches, Mode, Request, TurnEvent, TurnState};
 use cortex_chat::{
@@ -307,93 +309,6 @@ impl Acceptance<'_> {
         Ok(())
     }
 
-    fn run_command(
-        &mut self,
-        command: Command,
-        event: &Event,
-        about: &str,
-        place: &Place,
-        user: &UserName,
-    ) -> Result<String, StoreError> {
-        let reply = match command {
-            Command::Help => strings::HELP.to_owned(),
-            Command::New => {
-                self.new_session(place)?;
-                strings::NEW_SESSION.to_owned()
-            }
-            Command::Stop => {
-                let stopped = self.stop(place, user)?;
-                strings::stopped(stopped)
-            }
-            Command::Status => {
-                let facts = query::status(self.connection, place.conversation, user)?;
-                query::status_text(&facts, &self.settings.model_label)
-            }
-            Command::Approvals => query::approvals_text(self.connection, place.conversation)?,
-            Command::Usage => query::usage_text(self.connection, self.now, user)?,
-            Command::Deny { which, reason } => return self.deny(&which, reason.as_ref(), event, about, place, user),
-            Command::Unknown(name) => strings::unknown_command(&name),
-        };
-        self.say(place, about, event, &reply)?;
-        Ok("command".to_owned())
-    }
-
-    fn deny(
-        &mut self,
-        which: &Which,
-        reason: Option<&Text>,
-        event: &Event,
-        about: &str,
-        place: &Place,
-        user: &UserName,
-    ) -> Result<String, StoreError> {
-        let open = approvals::open_of(self.connection, place.conversation, user)?;
-        let codes: Vec<&str> = open.iter().map(|(_, code)| code.as_str()).collect();
-        let wanted: Vec<ApprovalId> = match which {
-            Which::All => open.iter().map(|(id, _)| *id).collect(),
-            Which::Code(wanted) => open.iter().filter(|(_, code)| code == wanted).map(|(id, _)| *id).collect(),
-            Which::Unnamed if open.len() == 1 => vec![open[0].0],
-            Which::Unnamed => Vec::new(),
-        };
-        if wanted.is_empty() {
-            let word = match which {
-                Which::Code(code) => strings::no_such_code(code),
-                Which::Unnamed if codes.len() > 1 => strings::which_to_deny(&codes),
-                _ => strings::NOTHING_TO_DECIDE.to_owned(),
-            };
-            self.say(place, about, event, &word)?;
-        }
-        self.decide(place, about, event, &wanted, Choice::Deny, reason, user)?;
-        Ok("command".to_owned())
-    }
-
-    fn show_whole(&mut self, place: &Place, about: &str, approval: ApprovalId) -> Result<(), StoreError> {
-        if let Some(approval) = approvals::by_id(self.connection, approval)? {
-            let limit = self.settings.text_limit(&self.connector_of(place)?);
-            let body = crate::gate::preview::whole(&approval.question);
-            let (conversation, settles) = (place.conversation, true);
-            let notice = Notice {
-                conversation,
-                about,
-                body,
-                reply_to: None,
-                settles,
-                limit,
-            };
-            let rows = notify(self.connection, self.now, notice)?;
-            self.accepted.messages.extend(rows);
-        }
-        Ok(())
-    }
-
-    fn connector_of(&self, place: &Place) -> Result<ConnectorName, StoreError> {
-        let name: String = self
-            .connection
-            .prepare_cached("SELECT connector FROM conversation WHERE id = ?1")?
-            .query_row([place.conversation], |row| row.get(0))?;
-        Ok(name.into())
-    }
-
     /// Answers an event with a word; that is all that it gets.
     fn say(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
         self.notify(place, about, event, text, true)
@@ -519,45 +434,11 @@ impl Acceptance<'_> {
         })
     }
 
-    fn new_session(&self, place: &Place) -> Result<(), StoreError> {
-        self.connection.execute(
-            "UPDATE session SET ended_at = ?2 WHERE id = ?1",
-            params![place.session.to_string(), self.now],
-        )?;
-        let session = SessionId::new();
-        self.connection.execute(
-            "UPDATE conversation SET session = ?2 WHERE id = ?1",
-            params![place.conversation, session.to_string()],
-        )?;
-        self.start_session(place.conversation, session)
-    }
-
     fn start_session(&self, conversation: i64, session: SessionId) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("INSERT INTO session (id, conversation, started_at) VALUES (?1, ?2, ?3)")?
             .execute(params![session.to_string(), conversation, self.now])?;
         Ok(())
-    }
-
-    /// Stops the sender's running turn and drops their queued ones; those that wait for a decision stay.
-    fn stop(&mut self, place: &Place, user: &UserName) -> Result<usize, StoreError> {
-        let mut stopped = 0;
-        for open in query::open_turns(self.connection, place.conversation)? {
-            if &open.user != user {
-                continue;
-            }
-            if Some(open.id) == place.running {
-                self.connection
-                    .execute("UPDATE turn SET stop_requested = 1 WHERE id = ?1", [open.id.to_string()])?;
-                self.accepted.stop.push(open.id);
-                stopped += 1;
-            } else if open.is_queued {
-                let messages = super::step::cancel_queued(self.connection, self.now, open.id)?;
-                self.accepted.messages.extend(messages);
-                stopped += 1;
-            }
-        }
-        Ok(stopped)
     }
 
     /// Whether the user has used up today's tokens.
