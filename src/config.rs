@@ -29,7 +29,7 @@ pub use connectors::{ConnectorKind, ConnectorSettings};
 pub use embedded::{Embedded, EmbeddedDefaults};
 pub use engine::EngineSettings;
 pub use environment::{Environment, NoFolders, Paths, ProcessEnvironment, paths};
-pub use gate::{GateSettings, KeywordSettings};
+pub use gate::GateSettings;
 pub use log::{LogFormat, LogSettings};
 pub use models::{ModelHost, ModelKind, ModelSettings, OpenAiSettings, Prices};
 pub use problem::{ConfigErrors, Position, Problem};

@@ -10,3 +10,6 @@ mod pacer;
 pub use live::LiveAnswer;
 pub(crate) use live::progress_document;
 pub use pacer::{LiveStart, Pacer, PacerHandle};
+
+#[cfg(test)]
+mod tests;

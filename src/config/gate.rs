@@ -2,6 +2,7 @@
 
 use super::reader::{Section, Value};
 use super::words;
+use crate::gate::Keywords;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub struct GateSettings {
     pub max_pending_per_round: u32,
     /// Whether "always" is offered at all.
     pub allow_always: bool,
-    /// The words that answer a prompt.
-    pub keywords: KeywordSettings,
+    /// The words that answer a prompt: single words in lower case, none in two lists.
+    pub keywords: Keywords,
 }
 
 impl Default for GateSettings {
@@ -29,38 +30,7 @@ impl Default for GateSettings {
             expires_after: EXPIRES_AFTER,
             max_pending_per_round: MAX_PENDING_PER_ROUND,
             allow_always: true,
-            keywords: KeywordSettings::default(),
-        }
-    }
-}
-
-/// The words that answer a prompt: single words in lower case, none in two lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeywordSettings {
-    /// Allow once.
-    pub yes: Vec<String>,
-    /// Allow for this session.
-    pub session: Vec<String>,
-    /// Allow always.
-    pub always: Vec<String>,
-    /// Deny.
-    pub no: Vec<String>,
-    /// After a `yes` or `no`: the whole set that was shown.
-    pub all: Vec<String>,
-    /// Show the prompt uncut.
-    pub show: Vec<String>,
-}
-
-impl Default for KeywordSettings {
-    fn default() -> Self {
-        let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect();
-        Self {
-            yes: words(&["yes", "y", "ok", "approve", "confirm"]),
-            session: words(&["session"]),
-            always: words(&["always"]),
-            no: words(&["no", "n", "deny", "cancel"]),
-            all: words(&["all"]),
-            show: words(&["show"]),
+            keywords: Keywords::default(),
         }
     }
 }
@@ -76,57 +46,55 @@ impl GateSettings {
                 .read("max_pending_per_round", |value| value.integer(1..=32))
                 .unwrap_or(default.max_pending_per_round),
             allow_always: section.read("allow_always", Value::boolean).unwrap_or(default.allow_always),
-            keywords: KeywordSettings::read(section.section("keywords")),
+            keywords: read_keywords(section.section("keywords")),
         };
         section.finish();
         settings
     }
 }
 
-impl KeywordSettings {
-    fn read(mut section: Section<'_>) -> Self {
-        let default = Self::default();
-        let settings = Self {
-            yes: section.read("yes", some_keywords).unwrap_or(default.yes),
-            session: section.read("session", keywords).unwrap_or(default.session),
-            always: section.read("always", keywords).unwrap_or(default.always),
-            no: section.read("no", some_keywords).unwrap_or(default.no),
-            all: section.read("all", keywords).unwrap_or(default.all),
-            show: section.read("show", keywords).unwrap_or(default.show),
-        };
-        settings.check_meanings(&section);
-        section.finish();
-        settings
-    }
+fn read_keywords(mut section: Section<'_>) -> Keywords {
+    let default = Keywords::default();
+    let settings = Keywords {
+        yes: section.read("yes", some_keywords).unwrap_or(default.yes),
+        session: section.read("session", keywords).unwrap_or(default.session),
+        always: section.read("always", keywords).unwrap_or(default.always),
+        no: section.read("no", some_keywords).unwrap_or(default.no),
+        all: section.read("all", keywords).unwrap_or(default.all),
+        show: section.read("show", keywords).unwrap_or(default.show),
+    };
+    check_meanings(&settings, &section);
+    section.finish();
+    settings
+}
 
-    fn check_meanings(&self, section: &Section<'_>) {
-        let mut meanings = BTreeMap::new();
-        for (name, words) in self.lists() {
-            for word in words {
-                let Some(other) = meanings.insert(word, name) else { continue };
-                // One of the two may be a list of defaults; the other is the one that the operator wrote.
-                let (place, other) = if section.has(name) { (name, other) } else { (other, name) };
-                let word = words::quoted(word);
-                if place == other {
-                    section.complain_about(place, format!("names {word} twice"), "name it once");
-                } else {
-                    let help = "a word has one meaning; lists that are left out have their defaults";
-                    section.complain_about(place, format!("names {word}, as `{other}` does"), help);
-                }
+fn check_meanings(keywords: &Keywords, section: &Section<'_>) {
+    let mut meanings = BTreeMap::new();
+    for (name, words) in lists(keywords) {
+        for word in words {
+            let Some(other) = meanings.insert(word, name) else { continue };
+            // One of the two may be a list of defaults; the other is the one that the operator wrote.
+            let (place, other) = if section.has(name) { (name, other) } else { (other, name) };
+            let word = words::quoted(word);
+            if place == other {
+                section.complain_about(place, format!("names {word} twice"), "name it once");
+            } else {
+                let help = "a word has one meaning; lists that are left out have their defaults";
+                section.complain_about(place, format!("names {word}, as `{other}` does"), help);
             }
         }
     }
+}
 
-    fn lists(&self) -> [(&'static str, &[String]); 6] {
-        [
-            ("yes", &self.yes),
-            ("session", &self.session),
-            ("always", &self.always),
-            ("no", &self.no),
-            ("all", &self.all),
-            ("show", &self.show),
-        ]
-    }
+fn lists(keywords: &Keywords) -> [(&'static str, &[String]); 6] {
+    [
+        ("yes", &keywords.yes),
+        ("session", &keywords.session),
+        ("always", &keywords.always),
+        ("no", &keywords.no),
+        ("all", &keywords.all),
+        ("show", &keywords.show),
+    ]
 }
 
 /// For what nobody could answer in text without a word.

@@ -5,7 +5,7 @@ use crate::config::{self, ConfirmOverride, ModelKind, Settings};
 use crate::delivery::PacerHandle;
 use crate::domain::TurnId;
 use crate::engine::{Engine, EngineLimits, Profile};
-use crate::gate::{Keywords, Policy};
+use crate::gate::Policy;
 use crate::models::demo::{DEMO_WORD_DELAY, Demo};
 use crate::models::openai::{self, OpenAi};
 use crate::models::{self, ModelClient};
@@ -153,20 +153,12 @@ impl Parts {
     }
 
     pub(super) fn router_settings(&self, settings: &Settings, connectors: &[Connector]) -> RouterSettings {
-        let words = &settings.gate.keywords;
         let label = self
             .profiles
             .get(config::CHAT_PROFILE)
             .map(|profile| profile.model.identity().label.clone());
         RouterSettings {
-            keywords: Keywords {
-                yes: words.yes.clone(),
-                session: words.session.clone(),
-                always: words.always.clone(),
-                no: words.no.clone(),
-                all: words.all.clone(),
-                show: words.show.clone(),
-            },
+            keywords: settings.gate.keywords.clone(),
             profile: config::CHAT_PROFILE.to_owned(),
             history_tokens: history_tokens(settings),
             open_access: settings.access.mode == config::AccessMode::Open,

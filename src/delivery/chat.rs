@@ -28,16 +28,9 @@ pub(super) struct Chat {
     /// When the pacer looks at it again.
     pub(super) wake: Option<Instant>,
     /// By urgency, then by order.
-    rows: BTreeMap<(Urgency, u64), Waiting>,
+    rows: BTreeMap<(Urgency, u64), MessageRow>,
     order: u64,
     live: HashMap<TurnId, Live>,
-}
-
-/// A stored message that does not yet stand as it should.
-struct Waiting {
-    row: MessageRow,
-    /// Whether it was sent again after a send that may have arrived.
-    sent_again: bool,
 }
 
 struct Live {
@@ -125,11 +118,11 @@ impl Chat {
             row.reference = part.reference.clone().or(row.reference);
             row.maybe_sent |= part.maybe_sent;
         }
-        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.row.id == row.id) {
-            if row.desired_version >= waiting.row.desired_version {
-                row.reference = row.reference.or_else(|| waiting.row.reference.clone());
-                row.maybe_sent |= waiting.row.maybe_sent;
-                waiting.row = row;
+        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.id == row.id) {
+            if row.desired_version >= waiting.desired_version {
+                row.reference = row.reference.or_else(|| waiting.reference.clone());
+                row.maybe_sent |= waiting.maybe_sent;
+                *waiting = row;
             }
             return;
         }
@@ -143,12 +136,12 @@ impl Chat {
             Urgency::PromptOrFinal
         };
         self.order += 1;
-        self.rows.insert((urgency, self.order), Waiting { row, sent_again: false });
+        self.rows.insert((urgency, self.order), row);
     }
 
     pub(super) fn end_live(&mut self, turn: TurnId) {
         let Some(live) = self.live.remove(&turn) else { return };
-        for Waiting { row, .. } in self.rows.values_mut() {
+        for row in self.rows.values_mut() {
             if let Some(part) = live.position(&row.id).and_then(|part| live.parts.get(part)) {
                 row.reference = row.reference.take().or_else(|| part.reference.clone());
                 row.maybe_sent |= part.maybe_sent;
@@ -186,7 +179,7 @@ impl Chat {
             .and_then(|_| self.calls.front().map(|first| *first + Duration::from_mins(1)));
         let pace_allows_at = by_interval.max(by_minute);
 
-        if let Some(Waiting { row, .. }) = self.rows.values().next() {
+        if let Some(row) = self.rows.values().next() {
             if let Some(at) = pace_allows_at {
                 return Need::At(at);
             }
@@ -230,11 +223,10 @@ impl Chat {
         if let Some(part) = self.live.values_mut().find_map(|live| live.part_of(&id)) {
             part.take_result(&ended.result, content.as_ref());
         }
-        let Some((place, waiting)) = self.rows.iter_mut().find(|(_, waiting)| waiting.row.id == id) else {
+        let Some((place, row)) = self.rows.iter_mut().find(|(_, row)| row.id == id) else {
             return;
         };
         let place = *place;
-        let row = &mut waiting.row;
         match ended.result {
             Ok(reference) => {
                 row.reference = reference;
@@ -248,15 +240,11 @@ impl Chat {
                 row.reference = None;
                 row.maybe_sent = false;
             }
-            // Once more, and no further: more copies would be worse than none.
-            Err(OutboundError::Unknown(_)) if had_reference.is_none() && waiting.sent_again => {
+            Err(OutboundError::Unknown(_)) if ended.is_last_try => {
                 self.rows.remove(&place);
             }
-            Err(OutboundError::Unknown(_)) if had_reference.is_none() => {
-                waiting.sent_again |= row.maybe_sent;
-                row.maybe_sent = true;
-            }
-            Err(OutboundError::Unknown(_) | OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
+            Err(OutboundError::Unknown(_)) => row.maybe_sent |= had_reference.is_none(),
+            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
             // Nothing more can be done; the outcome is on record.
             Err(error) if version.is_some() => {
                 tracing::warn!(%error, message.id = %id, "the platform refuses a message");
@@ -327,6 +315,7 @@ impl Live {
                 Some((length, since)) if length < capabilities.hold_back.characters => {
                     let enough_at = since + capabilities.hold_back.wait;
                     if enough_at > now {
+                        answer.tell_again();
                         return Need::At(enough_at);
                     }
                 }

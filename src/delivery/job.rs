@@ -41,10 +41,13 @@ pub(super) struct Ended {
     pub(super) chat: ChatKey,
     pub(super) task: Task,
     pub(super) result: Result<Option<MessageRef>, OutboundError>,
+    /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
+    pub(super) is_last_try: bool,
 }
 
 /// Carries a job out. Errors of the store while recording are logged: the message is shown again at the next start.
 pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Store) -> Ended {
+    let mut is_last_try = false;
     let result = match &job.task {
         Task::Signal(signal) => outbound.signal(&job.address, *signal).await.map(|()| None),
         Task::Show {
@@ -64,9 +67,16 @@ pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Stor
                     failpoint::hit("edit.after_effect");
                     edited.map(|()| Some(reference.clone()))
                 }
-                (None, Some(content)) => send(&*outbound, &store, at, id, content, *maybe_sent, *live).await,
+                (None, Some(content)) => {
+                    let can = outbound.capabilities();
+                    is_last_try = *maybe_sent && !can.can_find_sends && !can.idempotent_sends;
+                    send(&*outbound, &store, at, id, content, *maybe_sent, *live).await
+                }
             };
-            record(&store, id, shown.as_ref(), reference.is_none(), *version).await;
+            let outcome = outcome(shown.as_ref(), reference.is_none(), is_last_try, *version);
+            if let Some(outcome) = outcome {
+                record(&store, id, outcome).await;
+            }
             shown
         }
     };
@@ -74,6 +84,7 @@ pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Stor
         chat: job.chat,
         task: job.task,
         result,
+        is_last_try,
     }
 }
 
@@ -132,29 +143,35 @@ async fn send(
     sent.map(Some)
 }
 
-async fn record(
-    store: &Store,
-    id: &MessageId,
+/// What is put on record of a message, where anything is.
+fn outcome(
     shown: Result<&Option<MessageRef>, &OutboundError>,
     is_new: bool,
+    is_last_try: bool,
     version: Option<u64>,
-) {
-    let shown = match (shown, version) {
+) -> Option<Shown> {
+    match (shown, version) {
         // A passing picture of a message that already stands leaves no trace.
-        (Ok(Some(_)), None) if !is_new => return,
-        (Ok(Some(reference)), version) => Shown::At {
+        (Ok(Some(_)), None) if !is_new => None,
+        (Ok(Some(reference)), version) => Some(Shown::At {
             reference: reference.clone(),
             version,
-        },
-        (Ok(None), Some(version)) => Shown::Removed { version },
-        (Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)), _) if is_new => Shown::NotSent,
-        (Err(OutboundError::Gone(_)), _) if !is_new => Shown::Gone,
-        (Err(error), Some(version)) if is_hopeless(error, is_new) => Shown::Undeliverable {
-            version,
-            reason: error.to_string(),
-        },
-        _ => return,
-    };
+        }),
+        (Ok(None), version) => version.map(|version| Shown::Removed { version }),
+        (Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)), _) if is_new => Some(Shown::NotSent),
+        (Err(OutboundError::Gone(_)), _) if !is_new => Some(Shown::Gone),
+        (Err(error), Some(version)) => {
+            let hopeless = is_hopeless(error, is_new) || matches!(error, OutboundError::Unknown(_)) && is_last_try;
+            hopeless.then(|| Shown::Undeliverable {
+                version,
+                reason: error.to_string(),
+            })
+        }
+        (Err(_), None) => None,
+    }
+}
+
+async fn record(store: &Store, id: &MessageId, shown: Shown) {
     if let Err(error) = store.record_shown(id.clone(), shown).await {
         tracing::warn!(%error, message.id = %id, "what a chat shows could not be put on record");
     }

@@ -11,6 +11,8 @@ pub struct LiveAnswer {
     content: Mutex<Content>,
     /// Set when there is something that the pacer has not rendered.
     dirty: AtomicBool,
+    /// Set when the pacer was told and has not looked since.
+    told: AtomicBool,
     /// The most parts ever rendered; as many may stand in the chat.
     parts_rendered: AtomicUsize,
     limit: TextLimit,
@@ -38,6 +40,7 @@ impl LiveAnswer {
         Self {
             content: Mutex::new(Content::default()),
             dirty: AtomicBool::new(placeholder),
+            told: AtomicBool::new(false),
             parts_rendered: AtomicUsize::new(0),
             limit,
             reply_to,
@@ -97,6 +100,11 @@ impl LiveAnswer {
         self.placeholder || !self.lock().progress.is_empty()
     }
 
+    /// Asks to be told of the next change, after a look that showed nothing yet.
+    pub(super) fn tell_again(&self) {
+        self.told.store(false, Ordering::Release);
+    }
+
     /// Whether something changed since the last rendering.
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty.load(Ordering::Acquire)
@@ -114,6 +122,7 @@ impl LiveAnswer {
 
     /// The messages as they should stand now; `None` once the answer is closed.
     pub(super) fn render(&self) -> Option<Vec<OutgoingMessage>> {
+        self.tell_again();
         self.dirty.store(false, Ordering::Release);
         // Held while the parts are counted, so that whoever closes the answer knows of every part that was rendered.
         let content = self.lock();
@@ -140,10 +149,11 @@ impl LiveAnswer {
         Some(messages.collect())
     }
 
-    /// Changes the content; true when it was clean before, so that one word to the pacer is enough for many tokens.
+    /// Changes the content; true when the pacer must be told: one word to it is enough for many tokens.
     fn change(&self, change: impl FnOnce(&mut Content)) -> bool {
         change(&mut self.lock());
-        !self.dirty.swap(true, Ordering::AcqRel)
+        self.dirty.store(true, Ordering::Release);
+        !self.told.swap(true, Ordering::AcqRel)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Content> {
