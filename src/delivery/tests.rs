@@ -361,7 +361,7 @@ async fn typing_is_shown_until_there_is_text() {
 async fn first_text_is_held_back_until_it_is_worth_showing() {
     let patient = HoldBack {
         characters: 10,
-        wait: Duration::from_secs(60),
+        wait: Duration::from_mins(1),
     };
     let rig = Rig::new(
         Capabilities {
