@@ -206,6 +206,11 @@ impl Chat {
 
     pub(super) fn finish(&mut self, ended: Ended) {
         self.busy = false;
+        // The pace is that of the calls themselves, not of the intents stored before them.
+        self.last_call = Some(ended.called_at);
+        if let Some(call) = self.calls.back_mut() {
+            *call = ended.called_at;
+        }
         for done in self.settling.drain(..) {
             let _ = done.send(());
         }

@@ -6,6 +6,7 @@ use crate::failpoint;
 use crate::store::{MessageId, Shown, Store};
 use cortex_chat::{Address, Document, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What to do on the platform.
 #[derive(Clone)]
@@ -41,6 +42,8 @@ pub(super) struct Ended {
     pub(super) chat: ChatKey,
     pub(super) task: Task,
     pub(super) result: Result<Option<MessageRef>, OutboundError>,
+    /// When the platform was called; later than the job began where its intent was stored first.
+    pub(super) called_at: Instant,
     /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
     pub(super) is_last_try: bool,
 }
@@ -48,6 +51,7 @@ pub(super) struct Ended {
 /// Carries a job out. Errors of the store while recording are logged: the message is shown again at the next start.
 pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Store) -> Ended {
     let mut is_last_try = false;
+    let mut called_at = Instant::now();
     let result = match &job.task {
         Task::Signal(signal) => outbound.signal(&job.address, *signal).await.map(|()| None),
         Task::Show {
@@ -70,7 +74,7 @@ pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Stor
                 (None, Some(content)) => {
                     let can = outbound.capabilities();
                     is_last_try = *maybe_sent && !can.can_find_sends && !can.idempotent_sends;
-                    send(&*outbound, &store, at, id, content, *maybe_sent, *live).await
+                    send(&*outbound, &store, at, id, content, *maybe_sent, *live, &mut called_at).await
                 }
             };
             let outcome = outcome(shown.as_ref(), reference.is_none(), is_last_try, *version);
@@ -84,6 +88,7 @@ pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Stor
         chat: job.chat,
         task: job.task,
         result,
+        called_at,
         is_last_try,
     }
 }
@@ -101,6 +106,7 @@ async fn edit(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "one send with all that belongs to it")]
 async fn send(
     outbound: &dyn Outbound,
     store: &Store,
@@ -109,12 +115,14 @@ async fn send(
     content: &OutgoingMessage,
     maybe_sent: bool,
     live: Option<(i64, TurnId)>,
+    called_at: &mut Instant,
 ) -> Result<Option<MessageRef>, OutboundError> {
     let key = id.send_key();
     let stands = store
         .begin_send(id.clone(), live)
         .await
         .map_err(|error| OutboundError::Transient(format!("the intent to send could not be stored: {error}")))?;
+    *called_at = Instant::now();
     if let Some(reference) = stands {
         match edit(outbound, at, &reference, content).await {
             // Sent anew below.
