@@ -134,6 +134,9 @@ pub const ALWAYS_FORBIDDEN: &str = "“Always” is not possible for this; you c
 /// The turn that crashed the daemon again and again.
 pub const SET_ASIDE: &str =
     "I was interrupted three times while working on this, so I have set it aside. Please ask again, perhaps in other words.";
+/// A turn whose stored form cannot be read.
+pub const UNREADABLE: &str =
+    "⚠ A request of yours here can no longer be read from the store, so I have ended it. Please ask again.";
 /// An event that crashed the daemon again and again.
 pub const EVENT_SET_ASIDE: &str = "A message from you could not be handled three times, so I have set it aside.";
 

@@ -90,7 +90,10 @@ impl Chat {
 
     /// Whether nothing was called here for so long.
     pub(super) fn is_quiet_for(&self, time: Duration, now: Instant) -> bool {
-        self.is_idle() && self.last_call.is_none_or(|last| now - last >= time)
+        self.is_idle()
+            && self.last_call.is_none_or(|last| now - last >= time)
+            // A wait that the platform asked for is not forgotten.
+            && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 
     /// Begins to show a growing answer.
@@ -156,7 +159,7 @@ impl Chat {
     }
 
     /// What to do now in this chat.
-    pub(super) fn need(&mut self, now: Instant, capabilities: &Capabilities) -> Need {
+    pub(super) fn need(&mut self, now: Instant, account_free_at: Option<Instant>, capabilities: &Capabilities) -> Need {
         if self.busy {
             return Need::Nothing;
         }
@@ -177,7 +180,7 @@ impl Chat {
             .calls_per_minute
             .filter(|limit| self.calls.len() >= *limit as usize)
             .and_then(|_| self.calls.front().map(|first| *first + Duration::from_mins(1)));
-        let pace_allows_at = by_interval.max(by_minute);
+        let pace_allows_at = by_interval.max(by_minute).max(account_free_at);
 
         if let Some(row) = self.rows.values().next() {
             if let Some(at) = pace_allows_at {
@@ -232,11 +235,13 @@ impl Chat {
             return;
         };
         let place = *place;
+        // A newer content may have come while this one was on its way.
+        let is_newest = version.is_some_and(|version| version >= row.desired_version);
         match ended.result {
             Ok(reference) => {
                 row.reference = reference;
                 row.maybe_sent = false;
-                if version.is_some_and(|version| version >= row.desired_version) {
+                if is_newest {
                     self.rows.remove(&place);
                 }
             }
@@ -245,13 +250,13 @@ impl Chat {
                 row.reference = None;
                 row.maybe_sent = false;
             }
-            Err(OutboundError::Unknown(_)) if ended.is_last_try => {
+            Err(OutboundError::Unknown(_)) if ended.is_last_try && is_newest => {
                 self.rows.remove(&place);
             }
             Err(OutboundError::Unknown(_)) => row.maybe_sent |= had_reference.is_none(),
             Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)) => {}
             // Nothing more can be done; the outcome is on record.
-            Err(error) if version.is_some() => {
+            Err(error) if is_newest => {
                 tracing::warn!(%error, message.id = %id, "the platform refuses a message");
                 self.rows.remove(&place);
             }
@@ -325,7 +330,7 @@ impl Live {
                     }
                 }
                 Some(_) => {}
-                None => return self.typing(now, capabilities),
+                None => return self.typing(now, pace_allows_at, capabilities),
             }
         }
         if let Some(at) = pace_allows_at {
@@ -377,12 +382,13 @@ impl Live {
         })
     }
 
-    fn typing(&mut self, now: Instant, capabilities: &Capabilities) -> Need {
+    fn typing(&mut self, now: Instant, pace_allows_at: Option<Instant>, capabilities: &Capabilities) -> Need {
         let Some(every) = capabilities.typing_every else {
             return Need::Nothing;
         };
-        match self.typing_at.map(|last| last + every).filter(|due| *due > now) {
-            Some(due) => Need::At(due),
+        let due = self.typing_at.map(|last| last + every).filter(|due| *due > now);
+        match due.max(pace_allows_at) {
+            Some(at) => Need::At(at),
             None => {
                 self.typing_at = Some(now);
                 Need::Do(self.start.address.clone(), Box::new(Task::Signal(Signal::Typing)))

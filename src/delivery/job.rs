@@ -77,7 +77,7 @@ pub(super) async fn carry_out(job: Job, outbound: Arc<dyn Outbound>, store: Stor
                     send(&*outbound, &store, at, id, content, *maybe_sent, *live, &mut called_at).await
                 }
             };
-            let outcome = outcome(shown.as_ref(), reference.is_none(), is_last_try, *version);
+            let outcome = outcome(shown.as_ref(), reference.is_none(), *maybe_sent, is_last_try, *version);
             if let Some(outcome) = outcome {
                 record(&store, id, outcome).await;
             }
@@ -155,6 +155,7 @@ async fn send(
 fn outcome(
     shown: Result<&Option<MessageRef>, &OutboundError>,
     is_new: bool,
+    maybe_sent: bool,
     is_last_try: bool,
     version: Option<u64>,
 ) -> Option<Shown> {
@@ -165,9 +166,12 @@ fn outcome(
             reference: reference.clone(),
             version,
         }),
+        // A surplus part of a growing answer was taken away, or it stands no more: what comes in its place is a new message.
+        (Ok(None), None) | (Err(OutboundError::Gone(_)), _) if !is_new => Some(Shown::Gone),
         (Ok(None), version) => version.map(|version| Shown::Removed { version }),
-        (Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)), _) if is_new => Some(Shown::NotSent),
-        (Err(OutboundError::Gone(_)), _) if !is_new => Some(Shown::Gone),
+        (Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_)), _) if is_new && !maybe_sent => {
+            Some(Shown::NotSent)
+        }
         (Err(error), Some(version)) => {
             let hopeless = is_hopeless(error, is_new) || matches!(error, OutboundError::Unknown(_)) && is_last_try;
             hopeless.then(|| Shown::Undeliverable {

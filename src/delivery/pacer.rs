@@ -220,24 +220,21 @@ impl Pacer {
         let now = Instant::now();
         let account_free_at = self.account_free_at(now);
         let Some(chat) = self.chats.get_mut(key) else { return };
-        let wake_at = match chat.need(now, &self.capabilities) {
-            Need::Do(address, task) => match account_free_at {
-                Some(free_at) => free_at,
-                None => {
-                    chat.begin_call(now);
-                    if self.capabilities.account_calls_per_second.is_some() {
-                        self.account_calls.push_back(now);
-                    }
-                    let job = Job {
-                        chat: key.clone(),
-                        address,
-                        task: *task,
-                    };
-                    self.in_flight
-                        .push(Box::pin(carry_out(job, Arc::clone(&self.outbound), self.store.clone())));
-                    return;
+        let wake_at = match chat.need(now, account_free_at, &self.capabilities) {
+            Need::Do(address, task) => {
+                chat.begin_call(now);
+                if self.capabilities.account_calls_per_second.is_some() {
+                    self.account_calls.push_back(now);
                 }
-            },
+                let job = Job {
+                    chat: key.clone(),
+                    address,
+                    task: *task,
+                };
+                self.in_flight
+                    .push(Box::pin(carry_out(job, Arc::clone(&self.outbound), self.store.clone())));
+                return;
+            }
             Need::At(at) => at,
             Need::Nothing if chat.is_idle() => now + CHAT_KEPT,
             Need::Nothing => return,

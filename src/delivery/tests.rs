@@ -447,3 +447,38 @@ async fn newer_picture_of_a_waiting_message_replaces_the_older_one() {
     assert_eq!(rig.did(), [Did::Send("old".into()), Did::Send("new".into())]);
     rig.store.close();
 }
+
+#[tokio::test]
+async fn account_limit_is_kept_and_uses_up_no_pictures() {
+    let limited = Capabilities {
+        account_calls_per_second: Some(2),
+        edits_per_message: Some(1),
+        typing_every: None,
+        ..capabilities()
+    };
+    let rig = Rig::new(limited, Vec::new());
+    rig.pacer.show(vec![notice("a", "work", "one"), notice("b", "club", "two")]);
+    rig.until(|did| did.len() == 2).await;
+    let answer = rig.live(TurnId::new());
+    rig.grow(&answer, "text");
+    for _ in 0..5 {
+        rig.pacer.nudge(&"home".into());
+        tokio::time::sleep(INTERVAL).await;
+    }
+    assert_eq!(rig.did().len(), 2, "the account's calls of this second are made");
+    rig.until(|did| did.contains(&Did::Send("text".into()))).await;
+    let calls = rig.calls();
+    assert!(calls[2].0 - calls[0].0 + NOTING >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn refusal_of_an_older_content_does_not_drop_the_newer_one() {
+    let rig = Rig::new(capabilities(), vec![OutboundError::Forbidden("blocked".into())]);
+    rig.pacer.show(vec![notice("a", "home", "old")]);
+    rig.pacer.show(vec![MessageRow {
+        desired_version: 2,
+        ..notice("a", "home", "new")
+    }]);
+    rig.drained().await;
+    assert_eq!(rig.did().last(), Some(&Did::Send("new".into())));
+}

@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{Approval, ApprovalStatus, preview};
 use crate::router::ApprovalView;
-use crate::turn::{TurnEvent, TurnState};
+use crate::turn::TurnEvent;
 use cortex_chat::{ConnectorName, MessageRef, OutgoingMessage};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -110,8 +110,10 @@ impl Store {
 /// The message that asked for a turn.
 fn request_message(connection: &Connection, turn: TurnId) -> Result<Option<MessageRef>, StoreError> {
     let json: String = connection.query_row("SELECT state FROM turn WHERE id = ?1", [turn.to_string()], |row| row.get(0))?;
-    let state: TurnState = from_json(&json, &format!("turn.state of {turn}"))?;
-    Ok(state.request.reply_to)
+    // A turn that cannot be read is ended with its decision; its question must be seen until then.
+    Ok(super::claim::read_state(&json, turn)
+        .ok()
+        .and_then(|state| state.request.reply_to))
 }
 
 fn desire_prompt(

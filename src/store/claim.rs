@@ -2,7 +2,7 @@
 
 use super::message::{self, MessageRow};
 use super::rows::{from_id, from_json};
-use super::{Store, StoreError, approvals, identity};
+use super::{Store, StoreError, approvals, identity, step};
 use crate::domain::TurnId;
 use crate::gate::Policy;
 use crate::models::Message;
@@ -106,19 +106,14 @@ pub(super) fn next_in(
         let id: TurnId = from_id(&next, "turn.id")?;
         match read_state(&json, id) {
             Ok(state) => return take(connection, now, conversation, id, state, history_tokens).map(Some),
-            Err(error) => {
-                tracing::error!(%error, turn.id = %id, "a turn cannot be read and is ended");
-                connection.execute(
-                    "UPDATE turn SET status = 'error', updated_at = ?2, completed_at = ?2 WHERE id = ?1",
-                    params![next, now],
-                )?;
-            }
+            // What its chat is told is shown with the next start; the step that claims has no hand on other chats.
+            Err(error) => drop(step::end_unreadable(connection, now, id, &error)?),
         }
     }
 }
 
 /// Reads a stored state of this or an earlier version.
-fn read_state(json: &str, id: TurnId) -> Result<TurnState, StoreError> {
+pub(super) fn read_state(json: &str, id: TurnId) -> Result<TurnState, StoreError> {
     let state: TurnState = from_json(json, &format!("turn.state of {id}"))?;
     if state.version > STATE_VERSION {
         let problem = format!("it was written by a newer cortex (form {})", state.version);

@@ -3,7 +3,7 @@
 use super::approvals::{self, Asking};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, desire};
-use super::rows::{from_json, to_json};
+use super::rows::to_json;
 use super::toolrun::{self, FinishedRun, StartVerdict, ToolStart};
 use super::{Store, StoreError, accept};
 use crate::domain::{ApprovalId, TurnId};
@@ -12,7 +12,7 @@ use crate::models::{Message, ModelIdentity, TokenUsage};
 use crate::strings;
 use crate::tools::Prepared;
 use crate::turn::{CallOutcome, CallResult, Input, Limits, Phase, TurnEvent, TurnState};
-use cortex_chat::{OutgoingMessage, Text};
+use cortex_chat::{Document, MessageKind, OutgoingMessage, Text};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
@@ -417,7 +417,10 @@ fn end_idle(
     let Some((conversation, json)) = found else {
         return Ok(Vec::new());
     };
-    let mut state: TurnState = from_json(&json, &format!("turn.state of {turn}"))?;
+    let mut state = match claim::read_state(&json, turn) {
+        Ok(state) => state,
+        Err(error) => return end_unreadable(connection, now, turn, &error),
+    };
     let _ = state.step(input, Limits::NONE);
     let history = HistoryAppend {
         entries: crate::turn::history_entries(&state),
@@ -433,6 +436,38 @@ fn end_idle(
         .execute(params![turn.to_string(), to_json(&state)?, state.status().as_str(), now])?;
     let mut messages = approvals::void(connection, now, turn)?;
     messages.push(accept::last_word(connection, now, conversation, turn, &state, word)?);
+    Ok(messages)
+}
+
+/// Ends a turn whose stored form cannot be read, so that it holds up nobody else, and tells its chat.
+pub(super) fn end_unreadable(
+    connection: &Connection,
+    now: i64,
+    turn: TurnId,
+    error: &StoreError,
+) -> Result<Vec<MessageRow>, StoreError> {
+    tracing::error!(%error, turn.id = %turn, "a turn cannot be read and is ended");
+    let conversation: i64 = connection
+        .prepare_cached(
+            "UPDATE turn SET status = 'error', updated_at = ?2, completed_at = ?2 WHERE id = ?1 RETURNING conversation",
+        )?
+        .query_row(params![turn.to_string(), now], |row| row.get(0))?;
+    let mut messages = approvals::void(connection, now, turn)?;
+    let told = Desire {
+        id: MessageId::notice(&turn.to_string(), 0),
+        conversation,
+        turn: Some(turn),
+        approval: None,
+        content: Some(OutgoingMessage {
+            kind: MessageKind::Notice,
+            body: Document::plain(strings::UNREADABLE),
+            choices: Vec::new(),
+            reply_to: None,
+            live: false,
+            last: true,
+        }),
+    };
+    messages.push(desire(connection, now, &told)?);
     Ok(messages)
 }
 

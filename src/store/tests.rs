@@ -370,6 +370,29 @@ async fn turn_that_cannot_be_read_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn turn_that_cannot_be_read_keeps_nobody_from_stopping_or_starting() {
+    let rig = Rig::new().await;
+    let events = vec![rig.message("ann", "home", "one"), rig.message("ann", "home", "two")];
+    rig.accept(events, 1).await;
+    rig.change("UPDATE turn SET state = '{}' WHERE number = 2").unwrap();
+    let stop = rig.message("ann", "home", "/stop");
+    let accepted = rig.accept(vec![stop], 0).await;
+    assert_eq!(accepted.stop.len(), 1);
+    assert_eq!(rig.number("SELECT count(*) FROM turn WHERE status = 'error'"), 1);
+    let told = |row: &MessageRow| {
+        row.desired
+            .as_ref()
+            .is_some_and(|told| told.body.to_plain_text() == strings::UNREADABLE)
+    };
+    assert!(accepted.messages.iter().any(told));
+    rig.change("UPDATE turn SET state = '{}', attempts = 3 WHERE number = 1")
+        .unwrap();
+    rig.change("INSERT INTO meta (name, value) VALUES ('running', '1')").unwrap();
+    assert_eq!(rig.store.recover(3).await.unwrap().set_aside, 1);
+    assert_eq!(rig.number("SELECT count(*) FROM turn WHERE status = 'error'"), 2);
+}
+
+#[tokio::test]
 async fn audit_refuses_changes() {
     let rig = Rig::new().await;
     rig.store.record_possible_duplicate(MessageId::notice("e1", 0)).await.unwrap();

@@ -4,11 +4,11 @@ use super::{by_id, desire_prompt};
 use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::gate::{Approval, ApprovalStatus, Choice, preview};
 use crate::store::message::{self, MessageRow};
-use crate::store::rows::{from_json, time, to_json};
-use crate::store::step::{audit, record_event};
-use crate::store::{Store, StoreError, identity};
+use crate::store::rows::{time, to_json};
+use crate::store::step::{audit, end_unreadable, record_event};
+use crate::store::{Store, StoreError, claim, identity};
 use crate::strings;
-use crate::turn::{Decision, Input, Limits, Phase, TurnEvent, TurnState};
+use crate::turn::{Decision, Input, Limits, Phase, TurnEvent};
 use cortex_chat::Text;
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -266,7 +266,13 @@ fn settle(
     let (version, json): (i64, String) = connection
         .prepare_cached("SELECT version, state FROM turn WHERE id = ?1")?
         .query_row([approval.turn.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut state: TurnState = from_json(&json, &format!("turn.state of {}", approval.turn))?;
+    let mut state = match claim::read_state(&json, approval.turn) {
+        Ok(state) => state,
+        Err(error) => {
+            messages.extend(end_unreadable(connection, now, approval.turn, &error)?);
+            return Ok(messages);
+        }
+    };
     let _ = state.step(
         Input::Decided {
             approval: approval.id,
