@@ -92,6 +92,7 @@ pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
         EventKind::Stop => Intent::Run(Command::Stop),
         EventKind::Reaction { .. } => Intent::Ignore("reaction"),
         EventKind::Edit(_) => Intent::Ignore("edit"),
+        EventKind::Moved { .. } => Intent::Ignore("moved"),
         EventKind::Other { .. } => Intent::Ignore("not for us"),
     }
 }

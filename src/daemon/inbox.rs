@@ -4,7 +4,7 @@ use super::scheduler::Scheduler;
 use crate::failpoint;
 use crate::store::{RouterSettings, Store};
 use async_trait::async_trait;
-use cortex_chat::{ConnectorName, EventBatch, EventKind, Inbox, InboxError};
+use cortex_chat::{Condition, ConnectorName, EventBatch, EventKind, Inbox, InboxError, Receipt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ impl DaemonInbox {
 
 #[async_trait]
 impl Inbox for DaemonInbox {
-    async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError> {
+    async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
         let count_attempts = self.count_attempts_until.is_some_and(|until| Instant::now() < until);
         let batch = if count_attempts {
             self.without_set_aside(connector, batch).await?
@@ -90,11 +90,15 @@ impl Inbox for DaemonInbox {
             .map_err(refused)?;
         failpoint::hit("accept.after_commit");
         self.scheduler.carry_out(accepted, places);
-        Ok(())
+        Ok(Receipt::default())
     }
 
     async fn cursor(&self, connector: &ConnectorName, scope: &str) -> Result<Option<String>, InboxError> {
         self.store.cursor(connector.clone(), scope.to_owned()).await.map_err(refused)
+    }
+
+    fn report(&self, connector: &ConnectorName, condition: Condition) {
+        let _ = (connector, condition);
     }
 }
 

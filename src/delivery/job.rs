@@ -199,6 +199,7 @@ fn is_hopeless(error: &OutboundError, is_new: bool) -> bool {
         OutboundError::RateLimited { .. }
         | OutboundError::NotModified
         | OutboundError::Unknown(_)
+        | OutboundError::Moved { .. }
         | OutboundError::Transient(_) => false,
     }
 }

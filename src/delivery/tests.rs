@@ -94,6 +94,7 @@ fn capabilities() -> Capabilities {
         threads: false,
         typing_every: Some(Duration::from_secs(5)),
         idempotent_sends: false,
+        replies_to_choices: false,
         can_find_sends: false,
         keeps_messages: true,
         announce_again_after: Duration::ZERO,

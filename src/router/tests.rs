@@ -26,6 +26,8 @@ fn typed(text: &str) -> IncomingMessage {
         addressed: true,
         provenance: Provenance::Typed,
         attachments: Vec::new(),
+        more: None,
+        quote: None,
     }
 }
 

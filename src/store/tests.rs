@@ -70,6 +70,8 @@ impl Rig {
                 addressed: true,
                 provenance: Provenance::Typed,
                 attachments: Vec::new(),
+                more: None,
+                quote: None,
             }),
         }
     }
@@ -79,6 +81,7 @@ impl Rig {
             scope: "all".into(),
             cursor: Some("1".into()),
             events,
+            caught_up: true,
         };
         self.store
             .accept("test".into(), batch, Arc::clone(&self.settings), claim_up_to)

@@ -11,8 +11,8 @@
 //! - Outbound never waits out a rate limit by itself, never retries a send, and never writes without being told.
 
 use crate::{
-    Address, Capabilities, ConnectorName, EventBatch, InboundError, InboxError, MessageRef, OutboundError, OutgoingMessage,
-    SendKey, Signal,
+    Address, Capabilities, ConnectorName, EventBatch, EventId, InboundError, InboxError, MessageRef, OutboundError,
+    OutgoingMessage, SendKey, Signal, Text,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -22,10 +22,39 @@ use tokio_util::sync::CancellationToken;
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// Stores the batch and its cursor in one transaction.
-    async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError>;
+    async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError>;
 
     /// The cursor stored last for a scope.
     async fn cursor(&self, connector: &ConnectorName, scope: &str) -> Result<Option<String>, InboxError>;
+
+    /// Tells how the reading goes, each time it is known.
+    fn report(&self, connector: &ConnectorName, condition: Condition);
+}
+
+/// What came of a batch at once.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt {
+    /// What those who took a choice are told, where [`Capabilities::replies_to_choices`] says that they can be.
+    pub replies: Vec<ChoiceReply>,
+}
+
+/// A word for the one person who took a choice.
+#[derive(Clone, Debug)]
+pub struct ChoiceReply {
+    /// The event of the choice.
+    pub event: EventId,
+    /// What they are told; at most 200 characters.
+    pub text: Text,
+}
+
+/// How a connector's reading goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The account is read by us alone, as far as the platform tells.
+    Alone,
+    /// Somebody else reads the same account, so that each gets a part of the events. Acting on a part is dangerous: until the
+    /// account is ours alone again, no tools run for this connector.
+    Contested,
 }
 
 /// The reading half of a connector.

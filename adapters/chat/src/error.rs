@@ -2,6 +2,7 @@
 //!
 //! No error carries message text, a token or a request address.
 
+use crate::ChatId;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -20,6 +21,12 @@ pub enum OutboundError {
     /// The message or chat is no more, or can no longer be edited: send a new one.
     #[error("the message or chat is gone: {0}")]
     Gone(String),
+    /// The chat has gone on under another id: send it there.
+    #[error("the chat has moved")]
+    Moved {
+        /// The chat's new id.
+        to: ChatId,
+    },
     /// Split it and try again.
     #[error("the text is too long for one message")]
     TooLong,

@@ -1,6 +1,6 @@
 //! What comes in from a platform, in the words that all platforms share.
 
-use crate::{Address, ChoiceId, EventId, MessageRef, SenderId, Text};
+use crate::{Address, ChatId, ChoiceId, EventId, MessageRef, SenderId, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct EventBatch {
     pub cursor: Option<String>,
     /// In the order in which they happened.
     pub events: Vec<Event>,
+    /// Whether the platform had nothing more at this moment. The time between two such batches is an absence: what people
+    /// pressed in a long one may be lost, so open questions are put again after it.
+    pub caught_up: bool,
 }
 
 /// One thing that happened on a platform.
@@ -92,6 +95,11 @@ pub enum EventKind {
     },
     /// The person asked to stop what is running here: a Stop button, Ctrl-C.
     Stop,
+    /// The chat has gone on under another id; its conversations go with it. Not done by a person.
+    Moved {
+        /// The chat's new id.
+        to: ChatId,
+    },
     /// Something we keep and do not act on.
     Other {
         /// The platform's name of the kind of event.
@@ -109,6 +117,9 @@ pub struct IncomingMessage {
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageRef>,
+    /// What the sender shows of that message along with their own words, where the bot did not write it or only a part of it is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
     /// Whether it speaks to the bot: always in one-to-one chats; in rooms by mention, reply or command.
     pub addressed: bool,
     /// Whether the sender typed it now.
@@ -116,6 +127,28 @@ pub struct IncomingMessage {
     /// Files that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// Whether messages that belong to it may follow at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<MoreToCome>,
+}
+
+/// A part of another message that a message carries along.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Quote {
+    /// What it says.
+    pub text: Text,
+    /// Whether neither the sender nor the bot wrote it.
+    pub foreign: bool,
+}
+
+/// Why a message may be the first of several that are one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoreToCome {
+    /// It is one of an album of this id, whose items are messages of their own.
+    Album(String),
+    /// It is as long as a message can be, so that the sender's client has probably cut a longer text here.
+    LongText,
 }
 
 /// How a text came into its message. Only what is typed now may decide or command.

@@ -12,10 +12,12 @@ pub mod markup;
 mod outgoing;
 mod text;
 
-pub use adapter::{Connector, Inbound, Inbox, Outbound};
+pub use adapter::{ChoiceReply, Condition, Connector, Inbound, Inbox, Outbound, Receipt};
 pub use capabilities::{Capabilities, ChatPace, ChoiceDisplay, HoldBack, TextLimit, TextUnit};
 pub use error::{InboundError, InboxError, OutboundError};
-pub use event::{Attachment, ChatKind, Event, EventBatch, EventKind, IncomingMessage, Provenance, Sender, SenderKind};
+pub use event::{
+    Attachment, ChatKind, Event, EventBatch, EventKind, IncomingMessage, MoreToCome, Provenance, Quote, Sender, SenderKind,
+};
 pub use id::{Address, ChatId, ChoiceId, ConnectorName, EventId, MessageRef, SendKey, SenderId, ThreadId};
 pub use markup::Document;
 pub use outgoing::{Choice, ChoiceStyle, MessageKind, OutgoingMessage, Signal};

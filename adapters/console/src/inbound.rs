@@ -223,6 +223,8 @@ impl Conversation {
             addressed: true,
             provenance: Provenance::Typed,
             attachments: Vec::new(),
+            more: None,
+            quote: None,
         })
     }
 
@@ -256,12 +258,13 @@ impl Conversation {
             scope: LOCAL.to_owned(),
             cursor: None,
             events: vec![event],
+            caught_up: true,
         };
         let accepted = self.inbox.accept(&self.settings.name, batch).await;
         if accepted.is_err() {
             self.exchange.not_taken(message.as_ref());
         }
-        accepted.map_err(InboundError::from)
+        accepted.map(drop).map_err(InboundError::from)
     }
 
     /// Puts the terminal in order. What was applied before is shown when this returns.

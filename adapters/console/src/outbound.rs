@@ -143,6 +143,7 @@ fn capabilities() -> Capabilities {
         threads: false,
         typing_every: None,
         idempotent_sends: false,
+        replies_to_choices: false,
         can_find_sends: false,
         keeps_messages: false,
         announce_again_after: Duration::ZERO,

@@ -9,8 +9,8 @@ mod rendering;
 use crate::{GateAnswer, Input, Mode, Outcome, Settings, Streams, build_on};
 use async_trait::async_trait;
 use cortex_chat::{
-    Address, Choice, ChoiceId, ChoiceStyle, ConnectorName, Document, EventBatch, EventKind, Inbox, InboxError, MessageKind,
-    MessageRef, Outbound, OutgoingMessage, SendKey,
+    Address, Choice, ChoiceId, ChoiceStyle, Condition, ConnectorName, Document, EventBatch, EventKind, Inbox, InboxError,
+    MessageKind, MessageRef, Outbound, OutgoingMessage, Receipt, SendKey,
 };
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::io::{BufReader, Cursor, Write};
@@ -29,16 +29,18 @@ struct ScriptedInbox {
 
 #[async_trait]
 impl Inbox for ScriptedInbox {
-    async fn accept(&self, _connector: &ConnectorName, batch: EventBatch) -> Result<(), InboxError> {
+    async fn accept(&self, _connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
         for event in batch.events {
             self.events.send(event).map_err(|error| InboxError(error.to_string()))?;
         }
-        Ok(())
+        Ok(Receipt::default())
     }
 
     async fn cursor(&self, _connector: &ConnectorName, _scope: &str) -> Result<Option<String>, InboxError> {
         Ok(None)
     }
+
+    fn report(&self, _connector: &ConnectorName, _condition: Condition) {}
 }
 
 /// A terminal without a program: bytes in, screen out.
