@@ -2,7 +2,7 @@
 
 mod command;
 
-pub use command::{Command, Which};
+pub use command::{COMMANDS, Command, Which};
 
 use crate::domain::{ApprovalId, Risk, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};

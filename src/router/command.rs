@@ -3,6 +3,17 @@
 use crate::gate::keywords::is_code;
 use cortex_chat::Text;
 
+/// The commands that platforms show to people, each with a line on what it does.
+pub const COMMANDS: &[(&str, &str)] = &[
+    ("help", "What I can do here"),
+    ("new", "Start a new session"),
+    ("stop", "Stop what is running here"),
+    ("status", "Show what is going on"),
+    ("approvals", "List what waits for your decision"),
+    ("deny", "Deny one of them, by its code, or all"),
+    ("usage", "Show the tokens used"),
+];
+
 /// A command of the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
