@@ -1,1 +1,3 @@
 //! Telegram as a chat platform.
+
+mod render;
