@@ -21,8 +21,6 @@ use teloxide::payloads::{
 use teloxide::requests::Payload;
 use teloxide::types::{ChatAction, ChatId, LinkPreviewOptions, MessageId, ReplyParameters, ThreadId};
 
-/// Of a message, in UTF-16 units.
-pub(crate) const TEXT_LIMIT: usize = 4_096;
 /// A first text of this length, or after this time, makes a notification worth reading.
 const HOLD_BACK: HoldBack = HoldBack {
     characters: 30,
@@ -42,7 +40,7 @@ impl TelegramOutbound {
     pub(crate) fn new(client: Arc<Client>, pace: Pace) -> Self {
         let capabilities = Capabilities {
             text_limit: TextLimit {
-                max: TEXT_LIMIT,
+                max: render::MAX_TEXT_UNITS,
                 unit: TextUnit::Utf16,
             },
             one_to_one_pace: pace.in_private(),
@@ -138,7 +136,7 @@ impl TelegramOutbound {
     {
         let mut body = serde_json::to_value(payload).map_err(|error| OutboundError::Forbidden(error.to_string()))?;
         if !message.choices.is_empty() {
-            body["reply_markup"] = render::keyboard(&message.choices);
+            body["reply_markup"] = render::buttons(&message.choices);
         }
         let timeout = crate::client::CALL_TIMEOUT;
         self.client.call_with(P::NAME, &body, timeout).await.map_err(outbound)
