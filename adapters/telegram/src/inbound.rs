@@ -128,6 +128,8 @@ impl Reader {
             let info: Result<Value, CallError> = self.client.call_with("getWebhookInfo", &json!({}), CALL_TIMEOUT).await;
             let has_webhook = match info {
                 Ok(info) => info["url"].as_str().is_some_and(|url| !url.is_empty()),
+                // The poll finds out what is wrong.
+                Err(CallError::Refused(refusal)) if refusal.retry_after.is_none() => return Ok(()),
                 Err(error) => {
                     self.recover(Failure::from(error)).await?;
                     continue;
