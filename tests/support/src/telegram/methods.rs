@@ -52,6 +52,16 @@ impl ApiError {
         Self::new(401, "Unauthorized".to_owned())
     }
 
+    pub(super) fn too_many_requests(seconds: u64) -> Self {
+        let error = Self::new(429, format!("Too Many Requests: retry after {seconds}"));
+        error.with(json!({"retry_after": seconds}))
+    }
+
+    /// Any code and text.
+    pub(super) fn other(code: u16, description: String) -> Self {
+        Self::new(code, description)
+    }
+
     pub(super) fn with(mut self, parameters: Value) -> Self {
         self.parameters = Some(parameters);
         self
@@ -103,7 +113,7 @@ impl Context<'_> {
             .violation(format!("call {number}, {} {chat}: {what}", self.method.name));
     }
 
-    fn check_params(&mut self) -> Result<(), ApiError> {
+    fn check_params(&mut self) {
         for name in &self.params.nulls {
             self.note(&format!("{name} is null"));
         }
@@ -123,7 +133,6 @@ impl Context<'_> {
                 self.note(&format!("{name} is missing"));
             }
         }
-        Ok(())
     }
 }
 
@@ -206,33 +215,24 @@ pub(super) fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name.eq_ignore_ascii_case(name))
 }
 
-/// Carries a call out and puts it on record.
-pub(super) fn carry_out(state: &mut State, options: &Options, method: &'static Method, params: &Params) -> Answer {
-    let at = Instant::now();
+/// Carries a call out, and notes the message that it is about.
+pub(super) fn carry_out(
+    state: &mut State,
+    options: &Options,
+    method: &'static Method,
+    params: &Params,
+    call: &mut Call,
+) -> Answer {
     let mut context = Context {
         state,
         options,
         params,
         method,
-        at,
-        message_id: params.integer("message_id"),
+        at: call.at,
+        message_id: call.message_id,
     };
-    let answer = context.check_params().and_then(|()| (method.run)(&mut context));
-    let message_id = context.message_id;
-    state.calls.push(Call {
-        method: method.name,
-        chat: params.integer("chat_id"),
-        thread: params.integer("message_thread_id"),
-        message_id,
-        at,
-        status: answer.as_ref().map_or_else(|error| error.code, |_| 200),
-        error: answer.as_ref().err().map(|error| error.description.clone()),
-        inside_window: false,
-        params: if options.keeps_bodies {
-            Value::Object(params.values.clone())
-        } else {
-            Value::Null
-        },
-    });
+    context.check_params();
+    let answer = (method.run)(&mut context);
+    call.message_id = context.message_id;
     answer
 }

@@ -3,6 +3,8 @@
 use super::Options;
 use super::calls::{Call, Poll};
 use super::chat::{Chat, File, Person};
+use super::faults::Fault;
+use super::limits::Limits;
 use super::listener::Gate;
 use super::press::Press;
 use super::updates::Updates;
@@ -92,6 +94,8 @@ pub(super) struct State {
     pub(super) calls: Vec<Call>,
     pub(super) polls: Vec<Poll>,
     pub(super) violations: Vec<String>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) limits: Limits,
     /// By scope and language, both as the caller wrote them.
     pub(super) commands: BTreeMap<(String, String), Value>,
     /// The last id that was given to a person, group, file or press.
@@ -112,6 +116,8 @@ impl State {
             calls: Vec::new(),
             polls: Vec::new(),
             violations: Vec::new(),
+            faults: Vec::new(),
+            limits: Limits::default(),
             commands: BTreeMap::new(),
             last_id: 0,
         }
