@@ -17,6 +17,7 @@ mod listener;
 mod methods;
 mod params;
 mod people;
+mod post;
 mod press;
 mod say;
 mod state;
@@ -24,7 +25,7 @@ mod updates;
 mod view;
 
 pub use calls::{Call, Poll};
-pub use chat::MessageHandle;
+pub use chat::{Draft, MessageHandle};
 pub use control::Control;
 pub use faults::Fault;
 pub use press::CallbackAnswer;

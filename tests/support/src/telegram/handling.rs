@@ -110,7 +110,7 @@ pub(super) fn handle(state: &mut State, options: &Options, method: &'static Meth
 
 fn deliver(state: &mut State, options: &Options, method: &'static Method, params: &Params, call: &mut Call) -> Delivery {
     // Asking about a chat does not disturb it.
-    let chat = call.chat.filter(|_| method.name != "getChat");
+    let chat = call.chat.filter(|_| !method.name.starts_with("get"));
     let now = state.now();
     if let Some(seconds) = chat.and_then(|chat| state.limits.punish(chat, now)) {
         call.inside_window = true;

@@ -67,6 +67,7 @@ async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<
     } else if let Some(method) = methods::find(&method) {
         shared.change(|state| handling::handle(state, &shared.options, method, &params))
     } else {
+        shared.change(|state| state.violation(format!("there is no method {method}")));
         Reply::of(Err(ApiError::not_found("Not Found: method not found"))).into()
     };
     deliver(delivery, &cut).await

@@ -2,8 +2,13 @@
 
 mod access;
 mod account;
+mod chats;
+mod drafts;
+mod media;
 mod messages;
+mod rich;
 mod small;
+mod table;
 
 pub(super) use account::me;
 pub(super) use messages::without_reply;
@@ -82,7 +87,8 @@ type Answer = Result<Value, ApiError>;
 pub(super) struct Method {
     pub(super) name: &'static str,
     required: &'static [&'static str],
-    optional: &'static [&'static str],
+    /// In groups that several methods share.
+    optional: &'static [&'static [&'static str]],
     run: fn(&mut Context<'_>) -> Answer,
 }
 
@@ -120,7 +126,7 @@ impl Context<'_> {
         let method = self.method;
         let names = self.params.values.keys().chain(self.params.files.keys());
         let is_known = |name: &str| {
-            let mut known = method.required.iter().chain(method.optional);
+            let mut known = method.required.iter().chain(method.optional.iter().copied().flatten());
             known.any(|known| *known == name)
         };
         let is_attached = |name: &str| self.params.files.contains_key(name);
@@ -136,83 +142,9 @@ impl Context<'_> {
     }
 }
 
-const SENDING: &[&str] = &[
-    "message_thread_id",
-    "entities",
-    "parse_mode",
-    "link_preview_options",
-    "disable_notification",
-    "protect_content",
-    "allow_paid_broadcast",
-    "message_effect_id",
-    "reply_parameters",
-    "reply_markup",
-    "business_connection_id",
-    "direct_messages_topic_id",
-    "suggested_post_parameters",
-];
-
-/// Every method but `getUpdates`, which waits.
-static METHODS: &[Method] = &[
-    Method {
-        name: "getMe",
-        required: &[],
-        optional: &[],
-        run: account::get_me,
-    },
-    Method {
-        name: "setMyCommands",
-        required: &["commands"],
-        optional: &["scope", "language_code"],
-        run: account::set_my_commands,
-    },
-    Method {
-        name: "getMyCommands",
-        required: &[],
-        optional: &["scope", "language_code"],
-        run: account::get_my_commands,
-    },
-    Method {
-        name: "sendMessage",
-        required: &["chat_id", "text"],
-        optional: SENDING,
-        run: messages::send_message,
-    },
-    Method {
-        name: "editMessageText",
-        required: &["chat_id", "message_id", "text"],
-        optional: &[
-            "entities",
-            "parse_mode",
-            "link_preview_options",
-            "reply_markup",
-            "business_connection_id",
-        ],
-        run: messages::edit_message_text,
-    },
-    Method {
-        name: "deleteMessage",
-        required: &["chat_id", "message_id"],
-        optional: &[],
-        run: messages::delete_message,
-    },
-    Method {
-        name: "answerCallbackQuery",
-        required: &["callback_query_id"],
-        optional: &["text", "show_alert", "url", "cache_time"],
-        run: small::answer_callback_query,
-    },
-    Method {
-        name: "sendChatAction",
-        required: &["chat_id", "action"],
-        optional: &["message_thread_id", "business_connection_id"],
-        run: small::send_chat_action,
-    },
-];
-
 /// The method of that name, in any case.
 pub(super) fn find(name: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.name.eq_ignore_ascii_case(name))
+    table::METHODS.iter().find(|method| method.name.eq_ignore_ascii_case(name))
 }
 
 /// Carries a call out, and notes the message that it is about.

@@ -36,7 +36,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(options: Options, address: SocketAddr) -> Self {
         Self {
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(&options)),
             changed: Condvar::new(),
             queued: Notify::new(),
             gate: Gate::default(),
@@ -82,6 +82,7 @@ impl Shared {
 pub(super) struct State {
     /// Counts changes.
     pub(super) version: u64,
+    pub(super) reads_all_group_messages: bool,
     pub(super) started: Instant,
     /// How far the fake's clock is ahead.
     pub(super) ahead: Duration,
@@ -103,9 +104,10 @@ pub(super) struct State {
 }
 
 impl State {
-    fn new() -> Self {
+    fn new(options: &Options) -> Self {
         Self {
             version: 0,
+            reads_all_group_messages: options.reads_all_group_messages,
             started: Instant::now(),
             ahead: Duration::ZERO,
             people: HashMap::new(),
