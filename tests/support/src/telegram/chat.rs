@@ -101,6 +101,8 @@ pub(super) struct Message {
     pub(super) sent: Instant,
     pub(super) link_preview_disabled: bool,
     pub(super) is_silent: bool,
+    /// What the bot put under it.
+    pub(super) reaction: Option<String>,
 }
 
 impl Message {
@@ -113,6 +115,27 @@ impl Message {
     pub(super) fn thread(&self) -> Option<i64> {
         self.json.get("message_thread_id").and_then(Value::as_i64)
     }
+}
+
+/// What a person sees of an answer that is being written; it is no message.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The id that the bot gave it.
+    pub draft_id: i64,
+    /// Its topic.
+    pub thread: Option<i64>,
+    /// May be empty.
+    pub text: String,
+    /// The formatting of the text.
+    pub entities: Vec<Value>,
+    /// The rich message that it shows in place of a text.
+    pub rich_message: Option<Value>,
+    /// Whether it has a button to stop.
+    pub can_stop: bool,
+    /// When it came.
+    pub at: Instant,
+    /// By the fake's clock.
+    pub(super) ends: Instant,
 }
 
 /// When things happened in a chat, for measuring.
@@ -135,6 +158,7 @@ pub(super) struct Chat {
     pub(super) title: String,
     pub(super) username: Option<String>,
     pub(super) members: BTreeSet<i64>,
+    pub(super) admins: BTreeSet<i64>,
     pub(super) bot: BotStatus,
     pub(super) messages: BTreeMap<i64, Message>,
     last_message: i64,
@@ -144,6 +168,8 @@ pub(super) struct Chat {
     /// Threads and actions of `sendChatAction`.
     pub(super) actions: Vec<(Option<i64>, String, Instant)>,
     pub(super) timeline: Timeline,
+    /// All that were ever shown; see [`Self::draft`].
+    pub(super) drafts: Vec<Draft>,
 }
 
 impl Chat {
@@ -154,6 +180,7 @@ impl Chat {
             title: title.to_owned(),
             username: None,
             members: BTreeSet::new(),
+            admins: BTreeSet::new(),
             bot: BotStatus::Member,
             messages: BTreeMap::new(),
             last_message: 0,
@@ -161,6 +188,7 @@ impl Chat {
             upgraded_to: None,
             actions: Vec::new(),
             timeline: Timeline::default(),
+            drafts: Vec::new(),
         }
     }
 
@@ -194,5 +222,33 @@ impl Chat {
     /// As [`Self::message`], to change it.
     pub(super) fn message_mut(&mut self, id: i64) -> Option<&mut Message> {
         self.messages.get_mut(&id).filter(|message| !message.is_deleted)
+    }
+
+    /// The draft that is seen now. A newer one takes its place, a message or the end of its time removes it.
+    pub(super) fn draft(&self, now: Instant) -> Option<&Draft> {
+        self.drafts.last().filter(|draft| draft.ends > now)
+    }
+
+    /// A message came, so no draft of its topic is seen any more.
+    pub(super) fn end_drafts(&mut self, thread: Option<i64>, now: Instant) {
+        let drafts = self.drafts.iter_mut().filter(|draft| draft.thread == thread);
+        for draft in drafts {
+            draft.ends = draft.ends.min(now);
+        }
+    }
+
+    /// Whether the bot hears of what happens in it.
+    pub(super) fn has_bot(&self) -> bool {
+        matches!(self.bot, BotStatus::Member | BotStatus::Administrator) && self.upgraded_to.is_none()
+    }
+
+    /// What the bot is in it, as the Bot API names it.
+    pub(super) fn bot_status(&self) -> &'static str {
+        match self.bot {
+            BotStatus::Member => "member",
+            BotStatus::Administrator => "administrator",
+            BotStatus::Kicked => "kicked",
+            BotStatus::Left | BotStatus::NotStarted => "left",
+        }
     }
 }

@@ -1,16 +1,18 @@
 //! The server: paths, the forms in which parameters come, the envelope of answers.
 
+use super::faults::Disturbance;
+use super::handling::{self, Delivery, Reply};
 use super::listener::{Cut, GatedListener};
 use super::methods::{self, ApiError};
 use super::params::{Params, Upload};
 use super::state::{Shared, TOKEN};
 use super::updates;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::Value;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -49,25 +51,71 @@ async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<
         return download(&shared, path);
     }
     let Some((token, method)) = path.strip_prefix("/bot").and_then(|rest| rest.split_once('/')) else {
-        return envelope(Err(ApiError::not_found("Not Found")));
+        return refused(&ApiError::not_found("Not Found"));
     };
     let token = token.replace("%3A", ":").replace("%3a", ":");
     if token != TOKEN {
-        return envelope(Err(refusal(&token)));
+        return refused(&refusal(&token));
     }
     let method = method.trim_end_matches('/').to_owned();
     let params = match read(request).await {
         Ok(params) => params,
-        Err(error) => return envelope(Err(error)),
+        Err(error) => return refused(&error),
     };
-    if method.eq_ignore_ascii_case("getUpdates") {
-        return envelope(updates::poll(&shared, &params).await);
+    let delivery = if method.eq_ignore_ascii_case("getUpdates") {
+        poll(&shared, &params).await
+    } else if let Some(method) = methods::find(&method) {
+        shared.change(|state| handling::handle(state, &shared.options, method, &params))
+    } else {
+        shared.change(|state| state.violation(format!("there is no method {method}")));
+        Reply::of(Err(ApiError::not_found("Not Found: method not found"))).into()
+    };
+    deliver(delivery, &cut).await
+}
+
+async fn poll(shared: &Shared, params: &Params) -> Delivery {
+    let then = match shared.change(|state| state.take_fault("getUpdates", params)) {
+        Some(Disturbance::Instead(instead)) => return shared.change(|state| Reply::instead(instead, state, None)).into(),
+        Some(Disturbance::Then(then)) => Some(then),
+        None => None,
+    };
+    let reply = Reply::of(updates::poll(shared, params).await);
+    match then {
+        Some(then) => reply.disturbed(then),
+        None => reply.into(),
     }
-    let Some(method) = methods::find(&method) else {
-        return envelope(Err(ApiError::not_found("Not Found: method not found")));
-    };
-    let _ = cut;
-    envelope(shared.change(|state| methods::carry_out(state, &shared.options, method, &params)))
+}
+
+async fn deliver(delivery: Delivery, cut: &Cut) -> Response {
+    if !delivery.delay.is_zero() {
+        tokio::time::sleep(delivery.delay).await;
+    }
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    match delivery.reply {
+        Reply::Json(status, body) => (code(status), json, body.to_string()).into_response(),
+        Reply::Malformed(body) => {
+            let mut text = body.to_string();
+            let mut half = text.len() / 2;
+            while !text.is_char_boundary(half) {
+                half += 1;
+            }
+            text.truncate(half);
+            (json, text).into_response()
+        }
+        Reply::Html(status) => {
+            let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>");
+            (code(status), Html(page)).into_response()
+        }
+        Reply::Cut => {
+            cut.now();
+            StatusCode::OK.into_response()
+        }
+        Reply::Nothing => std::future::pending().await,
+    }
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// A token of the right form is unknown; any other is no path at all.
@@ -93,21 +141,13 @@ fn download(shared: &Shared, path: &str) -> Response {
             let headers = [(header::CONTENT_TYPE, "application/octet-stream")];
             (headers, file.bytes.to_vec()).into_response()
         }
-        None => envelope(Err(ApiError::not_found("Not Found"))),
+        None => refused(&ApiError::not_found("Not Found")),
     }
 }
 
-fn envelope(answer: Result<Value, ApiError>) -> Response {
-    match answer {
-        Ok(result) => json_response(200, &json!({"ok": true, "result": result})),
-        Err(error) => json_response(error.code, &error.json()),
-    }
-}
-
-fn json_response(status: u16, body: &Value) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = [(header::CONTENT_TYPE, "application/json")];
-    (status, headers, Body::from(body.to_string())).into_response()
+fn refused(error: &ApiError) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (code(error.code), json, error.json().to_string()).into_response()
 }
 
 async fn read(request: Request) -> Result<Params, ApiError> {

@@ -55,7 +55,9 @@ fn check(button: &Value) -> Result<(), String> {
     }
     match ACTIONS.iter().filter(|action| fields.contains_key(**action)).count() {
         0 => {
-            return Err("can't parse inline keyboard button: Text buttons are not allowed in the inline keyboard".to_owned());
+            return Err(
+                "can't parse inline keyboard button: Text buttons are not allowed in the inline keyboard".to_owned(),
+            );
         }
         1 => {}
         _ => return Err("can't parse inline keyboard button: exactly one action must be specified".to_owned()),

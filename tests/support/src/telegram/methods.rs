@@ -2,8 +2,13 @@
 
 mod access;
 mod account;
+mod chats;
+mod drafts;
+mod media;
 mod messages;
+mod rich;
 mod small;
+mod table;
 
 pub(super) use account::me;
 pub(super) use messages::without_reply;
@@ -52,6 +57,16 @@ impl ApiError {
         Self::new(401, "Unauthorized".to_owned())
     }
 
+    pub(super) fn too_many_requests(seconds: u64) -> Self {
+        let error = Self::new(429, format!("Too Many Requests: retry after {seconds}"));
+        error.with(json!({"retry_after": seconds}))
+    }
+
+    /// Any code and text.
+    pub(super) fn other(code: u16, description: String) -> Self {
+        Self::new(code, description)
+    }
+
     pub(super) fn with(mut self, parameters: Value) -> Self {
         self.parameters = Some(parameters);
         self
@@ -72,7 +87,8 @@ type Answer = Result<Value, ApiError>;
 pub(super) struct Method {
     pub(super) name: &'static str,
     required: &'static [&'static str],
-    optional: &'static [&'static str],
+    /// In groups that several methods share.
+    optional: &'static [&'static [&'static str]],
     run: fn(&mut Context<'_>) -> Answer,
 }
 
@@ -103,14 +119,14 @@ impl Context<'_> {
             .violation(format!("call {number}, {} {chat}: {what}", self.method.name));
     }
 
-    fn check_params(&mut self) -> Result<(), ApiError> {
+    fn check_params(&mut self) {
         for name in &self.params.nulls {
             self.note(&format!("{name} is null"));
         }
         let method = self.method;
         let names = self.params.values.keys().chain(self.params.files.keys());
         let is_known = |name: &str| {
-            let mut known = method.required.iter().chain(method.optional);
+            let mut known = method.required.iter().chain(method.optional.iter().copied().flatten());
             known.any(|known| *known == name)
         };
         let is_attached = |name: &str| self.params.files.contains_key(name);
@@ -123,116 +139,32 @@ impl Context<'_> {
                 self.note(&format!("{name} is missing"));
             }
         }
-        Ok(())
     }
 }
 
-const SENDING: &[&str] = &[
-    "message_thread_id",
-    "entities",
-    "parse_mode",
-    "link_preview_options",
-    "disable_notification",
-    "protect_content",
-    "allow_paid_broadcast",
-    "message_effect_id",
-    "reply_parameters",
-    "reply_markup",
-    "business_connection_id",
-    "direct_messages_topic_id",
-    "suggested_post_parameters",
-];
-
-/// Every method but `getUpdates`, which waits.
-static METHODS: &[Method] = &[
-    Method {
-        name: "getMe",
-        required: &[],
-        optional: &[],
-        run: account::get_me,
-    },
-    Method {
-        name: "setMyCommands",
-        required: &["commands"],
-        optional: &["scope", "language_code"],
-        run: account::set_my_commands,
-    },
-    Method {
-        name: "getMyCommands",
-        required: &[],
-        optional: &["scope", "language_code"],
-        run: account::get_my_commands,
-    },
-    Method {
-        name: "sendMessage",
-        required: &["chat_id", "text"],
-        optional: SENDING,
-        run: messages::send_message,
-    },
-    Method {
-        name: "editMessageText",
-        required: &["chat_id", "message_id", "text"],
-        optional: &[
-            "entities",
-            "parse_mode",
-            "link_preview_options",
-            "reply_markup",
-            "business_connection_id",
-        ],
-        run: messages::edit_message_text,
-    },
-    Method {
-        name: "deleteMessage",
-        required: &["chat_id", "message_id"],
-        optional: &[],
-        run: messages::delete_message,
-    },
-    Method {
-        name: "answerCallbackQuery",
-        required: &["callback_query_id"],
-        optional: &["text", "show_alert", "url", "cache_time"],
-        run: small::answer_callback_query,
-    },
-    Method {
-        name: "sendChatAction",
-        required: &["chat_id", "action"],
-        optional: &["message_thread_id", "business_connection_id"],
-        run: small::send_chat_action,
-    },
-];
-
 /// The method of that name, in any case.
 pub(super) fn find(name: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.name.eq_ignore_ascii_case(name))
+    table::METHODS.iter().find(|method| method.name.eq_ignore_ascii_case(name))
 }
 
-/// Carries a call out and puts it on record.
-pub(super) fn carry_out(state: &mut State, options: &Options, method: &'static Method, params: &Params) -> Answer {
-    let at = Instant::now();
+/// Carries a call out, and notes the message that it is about.
+pub(super) fn carry_out(
+    state: &mut State,
+    options: &Options,
+    method: &'static Method,
+    params: &Params,
+    call: &mut Call,
+) -> Answer {
     let mut context = Context {
         state,
         options,
         params,
         method,
-        at,
-        message_id: params.integer("message_id"),
+        at: call.at,
+        message_id: call.message_id,
     };
-    let answer = context.check_params().and_then(|()| (method.run)(&mut context));
-    let message_id = context.message_id;
-    state.calls.push(Call {
-        method: method.name,
-        chat: params.integer("chat_id"),
-        thread: params.integer("message_thread_id"),
-        message_id,
-        at,
-        status: answer.as_ref().map_or_else(|error| error.code, |_| 200),
-        error: answer.as_ref().err().map(|error| error.description.clone()),
-        inside_window: false,
-        params: if options.keeps_bodies {
-            Value::Object(params.values.clone())
-        } else {
-            Value::Null
-        },
-    });
+    context.check_params();
+    let answer = (method.run)(&mut context);
+    call.message_id = context.message_id;
     answer
 }

@@ -34,6 +34,15 @@ impl Params {
         self.values.contains_key(name) || self.files.contains_key(name)
     }
 
+    /// Whether those words are in a parameter.
+    pub(super) fn contain(&self, words: &str) -> bool {
+        let is_in = |value: &Value| match value {
+            Value::String(text) => text.contains(words),
+            other => other.to_string().contains(words),
+        };
+        self.values.values().any(is_in)
+    }
+
     /// A string; numbers are taken as one.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         match self.values.get(name)? {

@@ -43,6 +43,37 @@ impl Control {
         })
     }
 
+    /// A press under a message so old that the bot is not shown it.
+    pub fn press_inaccessible(&self, user: i64, message: MessageHandle, data: &str) -> String {
+        self.shared.change(|state| {
+            let chat = state.chat(message.chat).json();
+            let json = json!({"chat": chat, "message_id": message.message_id, "date": 0});
+            state.add_press(user, message.chat, Some(json), data)
+        })
+    }
+
+    /// A press of which the message is not told.
+    pub fn press_without_message(&self, user: i64, chat: i64, data: &str) -> String {
+        self.shared.change(|state| state.add_press(user, chat, None, data))
+    }
+
+    /// Presses the button that stops the draft which the chat shows; panics when there is none.
+    pub fn stop_draft(&self, chat: i64) {
+        self.shared.change(|state| {
+            let now = state.now();
+            let shown = state.chat(chat);
+            let json = shown.json();
+            let draft = shown.draft(now).filter(|draft| draft.can_stop);
+            let draft = draft.unwrap_or_else(|| panic!("chat {chat} shows no draft that can be stopped"));
+            let mut update = json!({"chat": json, "draft_id": draft.draft_id});
+            if let Some(thread) = draft.thread {
+                update["message_thread_id"] = json!(thread);
+            }
+            shown.drafts.iter_mut().for_each(|draft| draft.ends = now);
+            state.push_update("stopped_message_generation", update, Some(chat));
+        });
+    }
+
     /// What the bot answered to a press, if it did.
     pub fn answer_to(&self, callback: &str) -> Option<CallbackAnswer> {
         self.shared.state().presses.get(callback)?.answer.clone()

@@ -3,6 +3,8 @@
 use super::Options;
 use super::calls::{Call, Poll};
 use super::chat::{Chat, File, Person};
+use super::faults::Fault;
+use super::limits::Limits;
 use super::listener::Gate;
 use super::press::Press;
 use super::updates::Updates;
@@ -34,7 +36,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(options: Options, address: SocketAddr) -> Self {
         Self {
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(&options)),
             changed: Condvar::new(),
             queued: Notify::new(),
             gate: Gate::default(),
@@ -80,6 +82,7 @@ impl Shared {
 pub(super) struct State {
     /// Counts changes.
     pub(super) version: u64,
+    pub(super) reads_all_group_messages: bool,
     pub(super) started: Instant,
     /// How far the fake's clock is ahead.
     pub(super) ahead: Duration,
@@ -92,6 +95,8 @@ pub(super) struct State {
     pub(super) calls: Vec<Call>,
     pub(super) polls: Vec<Poll>,
     pub(super) violations: Vec<String>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) limits: Limits,
     /// By scope and language, both as the caller wrote them.
     pub(super) commands: BTreeMap<(String, String), Value>,
     /// The last id that was given to a person, group, file or press.
@@ -99,9 +104,10 @@ pub(super) struct State {
 }
 
 impl State {
-    fn new() -> Self {
+    fn new(options: &Options) -> Self {
         Self {
             version: 0,
+            reads_all_group_messages: options.reads_all_group_messages,
             started: Instant::now(),
             ahead: Duration::ZERO,
             people: HashMap::new(),
@@ -112,6 +118,8 @@ impl State {
             calls: Vec::new(),
             polls: Vec::new(),
             violations: Vec::new(),
+            faults: Vec::new(),
+            limits: Limits::default(),
             commands: BTreeMap::new(),
             last_id: 0,
         }

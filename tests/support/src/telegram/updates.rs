@@ -38,7 +38,8 @@ pub(super) struct Updates {
     /// Counts polls; one that waits ends when it is not the last one any more.
     last_poll: u64,
     pub(super) confirmed: Option<i64>,
-    pub(super) webhook: Option<Value>,
+    /// Where updates would go. None is ever sent there.
+    pub(super) webhook: Option<String>,
 }
 
 impl Default for Updates {
@@ -78,6 +79,21 @@ impl Updates {
             was_handed_out: false,
         });
         id
+    }
+
+    /// Remembers which kinds the bot wants; none of them stands for the default, and no list for what it was.
+    pub(super) fn allow(&mut self, kinds: Option<Value>) -> Result<(), ApiError> {
+        let Some(kinds) = kinds else {
+            return Ok(());
+        };
+        let kinds = serde_json::from_value::<Vec<String>>(kinds);
+        let kinds = kinds.map_err(|_| ApiError::bad("can't parse allowed_updates: expected an Array of String"))?;
+        self.allowed = (!kinds.is_empty()).then_some(kinds);
+        Ok(())
+    }
+
+    pub(super) fn drop_pending(&mut self) {
+        self.queue.clear();
     }
 
     fn allows(&self, kind: &str) -> bool {
@@ -181,11 +197,7 @@ impl State {
             updates: 0,
             status: 0,
         });
-        if let Some(allowed) = params.object("allowed_updates")? {
-            let kinds = serde_json::from_value::<Vec<String>>(allowed);
-            let kinds = kinds.map_err(|_| ApiError::bad("can't parse allowed_updates: expected an Array of String"))?;
-            self.updates.allowed = (!kinds.is_empty()).then_some(kinds);
-        }
+        self.updates.allow(params.object("allowed_updates")?)?;
         if self.updates.webhook.is_some() {
             return Err(ApiError::conflict(
                 "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",

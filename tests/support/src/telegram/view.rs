@@ -1,7 +1,7 @@
 //! What can be seen in the chats.
 
 use super::Control;
-use super::chat::{Chat, Message, MessageHandle};
+use super::chat::{Chat, Draft, Message, MessageHandle};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -204,6 +204,36 @@ impl Control {
         let state = self.shared.state();
         let actions = state.chats.get(&chat).map_or(&[][..], |chat| &chat.actions);
         actions.iter().map(|(_, action, at)| (action.clone(), *at)).collect()
+    }
+
+    /// What the bot put under a message.
+    pub fn reaction(&self, message: MessageHandle) -> Option<String> {
+        let state = self.shared.state();
+        let chat = state.chats.get(&message.chat)?;
+        chat.messages.get(&message.message_id)?.reaction.clone()
+    }
+
+    /// The draft that the chat shows now.
+    pub fn draft(&self, chat: i64) -> Option<Draft> {
+        let state = self.shared.state();
+        state.chats.get(&chat)?.draft(state.now()).cloned()
+    }
+
+    /// All drafts that the chat ever showed.
+    pub fn drafts(&self, chat: i64) -> Vec<Draft> {
+        let state = self.shared.state();
+        state.chats.get(&chat).map_or_else(Vec::new, |chat| chat.drafts.clone())
+    }
+
+    /// Name and content of the file in a message.
+    pub fn file(&self, message: MessageHandle) -> Option<(String, Vec<u8>)> {
+        let seen = self.message(message);
+        let file = ["document", "voice", "photo"].iter().find_map(|kind| seen.json.get(*kind))?;
+        // Of a photo, the greatest size.
+        let file = file.as_array().and_then(|sizes| sizes.last()).unwrap_or(file);
+        let state = self.shared.state();
+        let file = state.files.get(file["file_id"].as_str()?)?;
+        Some((file.name.clone(), file.bytes.to_vec()))
     }
 
     /// Whether the chat shows the bot as typing now: for five seconds, or until a message of its comes.

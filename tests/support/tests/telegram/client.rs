@@ -60,6 +60,25 @@ impl Client {
         sent["message_id"].as_i64().expect("an id")
     }
 
+    /// Status and body of any address.
+    pub(crate) fn get(&self, url: &str) -> (u16, String) {
+        self.read(self.http.get(url))
+    }
+
+    /// As [`Self::get`], with a body.
+    pub(crate) fn post(&self, url: &str, kind: &str, body: &str) -> (u16, String) {
+        let request = self.http.post(url).header("content-type", kind);
+        self.read(request.body(body.to_owned()))
+    }
+
+    fn read(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let answer = async {
+            let answer = request.send().await?;
+            Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.text().await?))
+        };
+        self.runtime.block_on(answer).expect("an answer")
+    }
+
     /// What is there from that offset on, without waiting.
     pub(crate) fn updates(&self, offset: i64) -> Vec<Value> {
         let updates = self.ok("getUpdates", json!({"offset": offset}));

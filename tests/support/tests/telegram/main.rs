@@ -2,3 +2,9 @@
 
 mod basics;
 mod client;
+mod faults;
+mod limits;
+mod messages;
+mod polling;
+mod presses;
+mod wire;

@@ -59,6 +59,53 @@ pub(super) fn get_my_commands(context: &mut Context<'_>) -> Answer {
     Ok(context.state.commands.get(&key).cloned().unwrap_or_else(|| json!([])))
 }
 
+pub(super) fn delete_my_commands(context: &mut Context<'_>) -> Answer {
+    let key = scope(context)?;
+    context.state.commands.remove(&key);
+    Ok(json!(true))
+}
+
+pub(super) fn set_webhook(context: &mut Context<'_>) -> Answer {
+    let url = context.params.text("url").unwrap_or_default();
+    if url.is_empty() {
+        return delete_webhook(context);
+    }
+    if !url.starts_with("https://") {
+        return Err(context.wrong("bad webhook: An HTTPS URL must be provided for webhook"));
+    }
+    let secret = context.params.text("secret_token").unwrap_or_default();
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if secret.len() > 256 || !secret.chars().all(is_allowed) {
+        return Err(context.wrong("secret token contains unallowed characters"));
+    }
+    let allowed = context.params.object("allowed_updates")?;
+    context.state.updates.allow(allowed)?;
+    context.state.updates.webhook = Some(url);
+    drop_pending_if_asked(context);
+    Ok(json!(true))
+}
+
+pub(super) fn delete_webhook(context: &mut Context<'_>) -> Answer {
+    context.state.updates.webhook = None;
+    drop_pending_if_asked(context);
+    Ok(json!(true))
+}
+
+fn drop_pending_if_asked(context: &mut Context<'_>) {
+    if context.params.flag("drop_pending_updates") {
+        context.state.updates.drop_pending();
+    }
+}
+
+pub(super) fn get_webhook_info(context: &mut Context<'_>) -> Answer {
+    let updates = &context.state.updates;
+    Ok(json!({
+        "url": updates.webhook.as_deref().unwrap_or_default(),
+        "has_custom_certificate": false,
+        "pending_update_count": updates.pending(),
+    }))
+}
+
 /// Scope and language as a key.
 fn scope(context: &Context<'_>) -> Result<(String, String), ApiError> {
     let scope = context.params.object("scope")?;

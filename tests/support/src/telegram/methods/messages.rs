@@ -49,7 +49,7 @@ impl Context<'_> {
         Ok(formatted)
     }
 
-    fn message_text(&mut self, too_long: &str) -> Result<Formatted, ApiError> {
+    pub(super) fn message_text(&mut self, too_long: &str) -> Result<Formatted, ApiError> {
         let formatted = self.formatted("text", "entities", LONGEST_TEXT, too_long)?;
         if formatted.text.is_empty() {
             return Err(self.wrong("message text is empty"));
@@ -113,9 +113,11 @@ impl Context<'_> {
             sent: now,
             link_preview_disabled,
             is_silent,
+            reaction: None,
         };
         chat.messages.insert(id, message);
         chat.timeline.sends.push(self.at);
+        chat.end_drafts(thread, now);
         self.message_id = Some(id);
         Ok(Value::Object(json))
     }
@@ -196,13 +198,20 @@ pub(super) fn send_message(context: &mut Context<'_>) -> Answer {
 
 pub(super) fn edit_message_text(context: &mut Context<'_>) -> Answer {
     let (chat, id) = context.own_message()?;
-    let formatted = context.message_text("MESSAGE_TOO_LONG")?;
+    let content = if context.params.has("rich_message") {
+        let rich = context.rich_message()?;
+        [("rich_message", Some(rich)), ("text", None), ("entities", None)]
+    } else {
+        let [text, entities] = text_fields(context.message_text("MESSAGE_TOO_LONG")?);
+        [("rich_message", None), text, entities]
+    };
     let keyboard = context.keyboard()?;
-    if !context.state.chats[&chat].messages[&id].json.contains_key("text") {
+    let json = &context.state.chats[&chat].messages[&id].json;
+    if !json.contains_key("text") && !json.contains_key("rich_message") {
         return Err(ApiError::bad("there is no text in the message to edit"));
     }
     let link_preview_disabled = context.has_no_link_preview();
-    let mut fields = Vec::from(text_fields(formatted));
+    let mut fields = Vec::from(content);
     // Without one, the old one goes.
     fields.push(("reply_markup", keyboard));
     let answer = context.change(chat, id, fields)?;
@@ -211,6 +220,12 @@ pub(super) fn edit_message_text(context: &mut Context<'_>) -> Answer {
         message.link_preview_disabled = link_preview_disabled;
     }
     Ok(answer)
+}
+
+pub(super) fn edit_message_reply_markup(context: &mut Context<'_>) -> Answer {
+    let (chat, id) = context.own_message()?;
+    let keyboard = context.keyboard()?;
+    context.change(chat, id, vec![("reply_markup", keyboard)])
 }
 
 pub(super) fn delete_message(context: &mut Context<'_>) -> Answer {

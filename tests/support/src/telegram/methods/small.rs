@@ -23,6 +23,10 @@ const ACTIONS: [&str; 11] = [
     "upload_video_note",
 ];
 
+/// All that a bot may use.
+const REACTIONS: &str = "❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 \
+    🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡";
+
 pub(super) fn answer_callback_query(context: &mut Context<'_>) -> Answer {
     let id = context.params.text("callback_query_id").unwrap_or_default();
     let text = context.params.text("text").unwrap_or_default();
@@ -57,5 +61,30 @@ pub(super) fn send_chat_action(context: &mut Context<'_>) -> Answer {
     if let Some(chat) = context.state.chats.get_mut(&chat) {
         chat.actions.push((thread, action, at));
     }
+    Ok(json!(true))
+}
+
+pub(super) fn set_message_reaction(context: &mut Context<'_>) -> Answer {
+    let chat = context.open_chat()?;
+    let id = context.message_id()?;
+    let list = context.params.object("reaction")?.unwrap_or_else(|| json!([]));
+    let Some(list) = list.as_array() else {
+        return Err(context.wrong("can't parse reaction types JSON object"));
+    };
+    if list.len() > 1 {
+        return Err(context.wrong("REACTIONS_TOO_MANY"));
+    }
+    let emoji = list
+        .first()
+        .map(|reaction| reaction["emoji"].as_str().unwrap_or_default().to_owned());
+    if emoji
+        .as_deref()
+        .is_some_and(|emoji| !REACTIONS.split(' ').any(|known| known == emoji))
+    {
+        return Err(context.wrong("REACTION_INVALID"));
+    }
+    let message = context.state.chats.get_mut(&chat).and_then(|chat| chat.message_mut(id));
+    let message = message.ok_or_else(|| ApiError::bad("message to react not found"))?;
+    message.reaction = emoji;
     Ok(json!(true))
 }
