@@ -28,7 +28,7 @@ pub use access::{AccessMode, AccessSettings};
 pub use connectors::{ConnectorKind, ConnectorSettings};
 pub use embedded::{Embedded, EmbeddedDefaults};
 pub use engine::EngineSettings;
-pub use environment::{Environment, NoFolders, Paths, ProcessEnvironment, paths};
+pub use environment::{Environment, NoFolders, Paths, ProcessEnvironment, paths, store_in};
 pub use gate::GateSettings;
 pub use log::{LogFormat, LogSettings};
 pub use models::{ModelHost, ModelKind, ModelSettings, OpenAiSettings, Prices};

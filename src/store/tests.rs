@@ -27,6 +27,7 @@ impl Rig {
             name: UserName(name.to_owned()),
             policy: policy(),
             identities: vec![("test".into(), name.into())],
+            for_this_run: false,
         };
         store.declare_users(vec![user("ann"), user("bob")]).await.unwrap();
         let settings = RouterSettings {
