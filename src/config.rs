@@ -195,7 +195,7 @@ impl Settings {
             root.warn_about(
                 "users",
                 "names nobody with an identity",
-                "nobody will be answered; add one to [users.NAME]",
+                "nobody will be answered before they are let in with `cortex users pair`; or add one to [users.NAME]",
             );
         }
         root.finish();
