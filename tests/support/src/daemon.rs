@@ -145,17 +145,17 @@ impl TestDaemon {
 
     /// Starts `cortex chat` in a terminal.
     pub fn chat(&self) -> Terminal {
-        self.terminal("chat", None)
+        self.terminal(self.arguments("chat"), None)
     }
 
     /// The same, to die at a failpoint: `name`, or `name#2` for its second arrival.
     pub fn chat_dying_at(&self, failpoint: &str) -> Terminal {
-        self.terminal("chat", Some(failpoint))
+        self.terminal(self.arguments("chat"), Some(failpoint))
     }
 
     /// Starts `cortex run` in a terminal, whose people are those of the config alone.
     pub fn run(&self) -> Terminal {
-        self.terminal("run", None)
+        self.terminal(self.arguments("run"), None)
     }
 
     /// Starts `cortex run` without a terminal, as a service is started.
@@ -179,9 +179,22 @@ impl TestDaemon {
         Serving::start(command, &self.home.path().join("serving.log"))
     }
 
-    fn terminal(&self, subcommand: &str, failpoint: Option<&str>) -> Terminal {
+    /// Runs `cortex users` with these arguments behind a pipe.
+    #[track_caller]
+    pub fn users(&self, arguments: &[&str]) -> Ran {
+        self.ran("users", arguments, "")
+    }
+
+    /// The same in a terminal.
+    pub fn users_in_terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut all = self.arguments("users");
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.terminal(all, None)
+    }
+
+    fn terminal(&self, arguments: Vec<String>, failpoint: Option<&str>) -> Terminal {
         let mut command = CommandBuilder::new(&self.program);
-        command.args(self.arguments(subcommand));
+        command.args(arguments);
         command.cwd(self.home.path());
         command.env_clear();
         for (name, value) in self.environment() {
@@ -203,8 +216,13 @@ impl TestDaemon {
     /// Runs `cortex chat` with these arguments behind a pipe.
     #[track_caller]
     pub fn piped(&self, arguments: &[&str], input: &str) -> Ran {
+        self.ran("chat", arguments, input)
+    }
+
+    #[track_caller]
+    fn ran(&self, subcommand: &str, arguments: &[&str], input: &str) -> Ran {
         let mut child = Command::new(&self.program)
-            .args(self.arguments("chat"))
+            .args(self.arguments(subcommand))
             .args(arguments)
             .current_dir(self.home.path())
             .env_clear()
