@@ -78,7 +78,10 @@ impl Serving {
     #[track_caller]
     pub fn stop(&mut self, longest: Duration) -> ExitStatus {
         let asked = Command::new("kill").arg(self.id().to_string()).status();
-        assert!(asked.is_ok_and(|status| status.success()), "the process could not be asked to end");
+        assert!(
+            asked.is_ok_and(|status| status.success()),
+            "the process could not be asked to end"
+        );
         self.wait_for_exit(longest)
     }
 
