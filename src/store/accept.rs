@@ -1,6 +1,7 @@
 //! `accept`: events come in, and what they mean is decided and stored in the same transaction.
 
 mod commands;
+mod pair;
 
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
@@ -21,10 +22,6 @@ use cortex_chat::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A stranger is told once in this time.
-const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
 /// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
 /// after an unclean stop are attempts counted, so a count of three means three.
@@ -205,7 +202,7 @@ impl Acceptance<'_> {
         let newest_is_prompt_of = approvals::newest_message_is_prompt_of(self.connection, place.conversation)?;
         let situation = Situation {
             user: user.as_ref(),
-            stranger_told: user.is_none() && self.stranger_told(event, event_number)?,
+            stranger_told: user.is_none() && self.stranger_told(event)?,
             keywords: &self.settings.keywords,
             approvals: &approvals,
             newest_is_prompt_of,
@@ -233,7 +230,7 @@ impl Acceptance<'_> {
         match (intent, user) {
             (Intent::Ignore(reason), _) => Ok(format!("ignored: {reason}")),
             (Intent::TellStranger, _) => {
-                self.say(place, &about, event, strings::STRANGER)?;
+                self.tell_stranger(place, &about, event)?;
                 Ok("stranger told".to_owned())
             }
             (Intent::Say(text), _) => {
@@ -447,25 +444,6 @@ impl Acceptance<'_> {
             return Ok(false);
         };
         Ok(query::tokens_today(self.connection, self.now, user)? >= budget)
-    }
-
-    fn stranger_told(&self, event: &Event, event_number: i64) -> Result<bool, StoreError> {
-        let since = self.now - i64::try_from(STRANGER_TOLD_EVERY.as_millis()).unwrap_or(i64::MAX);
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM event WHERE connector = ?1 AND sender = ?2 AND received_at > ?3
-                 AND outcome = 'stranger told' AND id < ?4)",
-            )?
-            .query_row(
-                params![
-                    event.address.connector.as_str(),
-                    event.sender.id.as_str(),
-                    since,
-                    event_number
-                ],
-                |row| row.get(0),
-            )?)
     }
 }
 

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod pairing;
+
 use super::*;
 use crate::clock::Clock;
 use crate::domain::{Risk, Role, UserName};
@@ -21,14 +23,13 @@ struct Rig {
 
 impl Rig {
     async fn new() -> Self {
+        Self::at(Clock::system()).await
+    }
+
+    async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("cortex.db"), None, Clock::system()).unwrap();
-        let user = |name: &str| DeclaredUser {
-            name: UserName(name.to_owned()),
-            policy: policy(),
-            identities: vec![("test".into(), name.into())],
-        };
-        store.declare_users(vec![user("ann"), user("bob")]).await.unwrap();
+        let store = Store::open(&folder.path().join("cortex.db"), None, clock).unwrap();
+        store.declare_users(vec![declared("ann"), declared("bob")]).await.unwrap();
         let settings = RouterSettings {
             keywords: Keywords::default(),
             profile: "chat".into(),
@@ -139,6 +140,15 @@ impl Rig {
         rusqlite::Connection::open(self.folder.path().join("cortex.db"))
             .unwrap()
             .execute(sql, [])
+    }
+}
+
+fn declared(name: &str) -> DeclaredUser {
+    DeclaredUser {
+        name: UserName(name.to_owned()),
+        policy: policy(),
+        identities: vec![("test".into(), name.into())],
+        for_this_run: false,
     }
 }
 

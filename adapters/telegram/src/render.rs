@@ -2,7 +2,6 @@
 //! message is refused for its markup, and lengths are known.
 //!
 //! It knows what Telegram does to a text (it trims, drops and merges), and nothing of requests.
-#![allow(dead_code, unused_imports, reason = "the writing half comes next")]
 
 mod canvas;
 mod characters;
