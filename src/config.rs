@@ -25,6 +25,8 @@ mod values;
 mod words;
 
 pub use access::{AccessMode, AccessSettings};
+#[cfg(feature = "telegram")]
+pub use connectors::TelegramSettings;
 pub use connectors::{ConnectorKind, ConnectorSettings};
 pub use embedded::{Embedded, EmbeddedDefaults};
 pub use engine::EngineSettings;

@@ -225,10 +225,10 @@ pub fn help(commands: &[(&str, &str)], is_admin: bool) -> String {
          **Commands**\n",
     );
     for (name, description) in commands {
-        let _ = writeln!(text, "- `/{name}` {description}");
+        let _ = writeln!(text, "- `/{name}`: {description}");
     }
     if is_admin {
-        text.push_str("- `/pair CODE` lets a stranger in whom I gave this code; for admins, in a one-to-one chat\n");
+        text.push_str("- `/pair CODE`: Let a stranger in whom I gave this code; for admins, in a one-to-one chat\n");
     }
     text.push_str(
         "\n**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` \

@@ -331,7 +331,9 @@ fn listed_commands_are_those_there_are() {
     }
     let help = strings::help(COMMANDS, false);
     assert!(
-        COMMANDS.iter().all(|(name, _)| help.contains(&format!("- `/{name}` "))),
+        COMMANDS
+            .iter()
+            .all(|(name, description)| help.contains(&format!("- `/{name}`: {description}\n"))),
         "{help}"
     );
     assert!(!help.contains("/pair"));

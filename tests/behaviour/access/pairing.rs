@@ -1,9 +1,10 @@
 //! Strangers at the terminal, and the operator who lets them in from the command line beside the daemon.
 
 use super::with_parrot;
-use crate::support::{SOON, Stored};
+use crate::support::{PROGRAM, SOON, Stored};
 use cortex_test_support::daemon::TestDaemon;
 use cortex_test_support::llm::LlmFake;
+use cortex_test_support::telegram::TelegramFake;
 use cortex_test_support::terminal::Terminal;
 
 const TOLD: &str = "I only talk with people I know.";
@@ -50,7 +51,7 @@ fn stranger_is_let_in_beside_the_running_daemon_for_good_until_removed() {
     terminal.type_line("hello").unwrap();
     terminal.wait_for("You said hello.", SOON);
     terminal.type_line("/help").unwrap();
-    terminal.wait_for("/usage shows the tokens used", SOON);
+    terminal.wait_for("/usage: Show the tokens used", SOON);
     terminal.type_line("/pair ABCDEFGH").unwrap();
     terminal.wait_for("Only an admin can let people in.", SOON);
     assert!(!terminal.screen_text().contains("/pair CODE"), "{}", terminal.screen_text());
@@ -117,7 +118,7 @@ fn stranger_can_become_a_user_of_the_config() {
     assert!(paired.output.contains("the user alice, with the role admin"), "{paired:?}");
     terminal.wait_for(LET_IN, SOON);
     terminal.type_line("/help").unwrap();
-    terminal.wait_for("/pair CODE lets a stranger in", SOON);
+    terminal.wait_for("/pair CODE: Let a stranger in", SOON);
     terminal.type_line(&format!("/pair {FORGED}")).unwrap();
     terminal.wait_for("There is no such code", SOON);
 }
@@ -215,4 +216,45 @@ fn codes_stand_in_no_log() {
     terminal.wait_for_exit(SOON);
     let log = daemon.log();
     assert!(log.len() > 1000 && !log.contains(FORGED), "{log}");
+}
+
+#[test]
+fn admin_lets_somebody_in_on_telegram() {
+    let (fake, telegram) = (LlmFake::start(), TelegramFake::start());
+    fake.answer_with(super::parrot);
+    let (alice, eve) = (telegram.user("Alice"), telegram.user("<b>Alice</b> `\u{202E}"));
+    let (home, eves) = (telegram.private_chat(alice), telegram.private_chat(eve));
+    let group = telegram.supergroup("House");
+    telegram.add_user(group, alice);
+    telegram.add_user(group, eve);
+    let daemon = TestDaemon::on_telegram(PROGRAM, &fake, &telegram, alice).with("users.alice.role", "\"admin\"");
+    let mut daemon_runs = daemon.serve();
+    daemon_runs.wait_for_log("ready", SOON);
+
+    telegram.say(eves, eve, "/start");
+    let told = telegram.wait_for_text(eves, &format!("Your id here is telegram:{eve}."), SOON);
+    let code = Stored::of(&daemon).words("SELECT code FROM pairing").remove(0);
+    assert!(told.text.contains(&code), "{}", told.text);
+    telegram.say(eves, eve, "/start again");
+    telegram.say(group, eve, "/start@cortex_bot");
+
+    telegram.say(home, alice, &format!("/pair {code}"));
+    let shown = telegram.wait_for_text(home, &format!("/pair {code} {eve}"), SOON);
+    assert!(
+        shown
+            .text
+            .contains("They call themselves <b>Alice</b> `⟨U+202E⟩ (their own words;"),
+        "{}",
+        shown.text
+    );
+    telegram.say(home, alice, &format!("/pair {code} {alice}"));
+    telegram.wait_for_text(home, "I gave that code to another id", SOON);
+    telegram.say(home, alice, &format!("/pair {code} {eve} eve"));
+    telegram.wait_for_text(home, "is now the user eve, with the role user", SOON);
+    telegram.wait_for_text(eves, LET_IN, SOON);
+    telegram.say(eves, eve, "hello");
+    telegram.wait_for_text(eves, "You said hello.", SOON);
+    assert_eq!(telegram.messages(eves).len(), 3, "{}", telegram.transcript(eves));
+    assert_eq!(telegram.messages(group).len(), 0, "{}", telegram.transcript(group));
+    assert!(!daemon_runs.log().contains(&code), "{}", daemon_runs.log());
 }

@@ -1,9 +1,14 @@
 //! The real program with a home of its own: started in a terminal, for one message or behind a pipe, killed, and started again on
 //! the same store.
 //!
-//! It ends with its [`Terminal`]; the home goes with the [`TestDaemon`].
+//! It ends with its [`Terminal`] or its [`Serving`]; the home goes with the [`TestDaemon`].
+
+mod serving;
+
+pub use serving::Serving;
 
 use crate::llm::LlmFake;
+use crate::telegram::TelegramFake;
 use crate::terminal::{CommandBuilder, Terminal};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -63,6 +68,22 @@ impl TestDaemon {
             config: Some(config.collect()),
             ..daemon
         }
+    }
+
+    /// A daemon with a config: the fake as its model, a bot on the Telegram fake, and the folder `files`. Alice is the person of
+    /// this id. The bot may be used as fast as a test wants it.
+    pub fn on_telegram(program: &str, fake: &LlmFake, telegram: &TelegramFake, alice: i64) -> Self {
+        let mut daemon = Self::on_fake(program, fake);
+        daemon.unset("connectors.console");
+        daemon
+            .with("connectors.telegram.kind", "\"telegram\"")
+            .with("connectors.telegram.token", &format!("{:?}", telegram.token()))
+            .with("connectors.telegram.api_url", &format!("{:?}", telegram.api_url()))
+            .with("connectors.telegram.pace.one_to_one", "\"20ms\"")
+            .with("connectors.telegram.pace.room", "\"20ms\"")
+            .with("connectors.telegram.pace.room_calls_per_minute", "10000")
+            .with("connectors.telegram.pace.account_calls_per_second", "0")
+            .with("users.alice.identities", &format!("[\"telegram:{alice}\"]"))
     }
 
     /// A daemon as `cortex chat --demo` starts it, without a config; the folder is called `here`.
@@ -148,6 +169,27 @@ impl TestDaemon {
         let mut all = self.arguments("users");
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self.terminal(all, None)
+    }
+
+    /// Starts `cortex run` without a terminal, as a service is started.
+    pub fn serve(&self) -> Serving {
+        self.serving(None)
+    }
+
+    /// The same, to die at a failpoint.
+    pub fn serve_dying_at(&self, failpoint: &str) -> Serving {
+        self.serving(Some(failpoint))
+    }
+
+    fn serving(&self, failpoint: Option<&str>) -> Serving {
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.arguments("run"))
+            .current_dir(self.home.path())
+            .env_clear()
+            .envs(self.environment())
+            .envs(failpoint.map(|failpoint| ("CORTEX_FAILPOINT", failpoint)));
+        Serving::start(command, &self.home.path().join("serving.log"))
     }
 
     fn terminal(&self, arguments: Vec<String>, failpoint: Option<&str>) -> Terminal {

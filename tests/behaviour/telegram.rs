@@ -1,0 +1,3 @@
+//! The daemon on Telegram, seen from the chat.
+
+mod story;
