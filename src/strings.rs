@@ -225,10 +225,10 @@ pub fn help(commands: &[(&str, &str)], is_admin: bool) -> String {
          **Commands**\n",
     );
     for (name, description) in commands {
-        let _ = writeln!(text, "- `/{name}`: {description}");
+        let _ = writeln!(text, "- `/{name}` {description}");
     }
     if is_admin {
-        text.push_str("- `/pair CODE`: Let a stranger in whom I gave this code; for admins, in a one-to-one chat\n");
+        text.push_str("- `/pair CODE` lets a stranger in whom I gave this code; for admins, in a one-to-one chat\n");
     }
     text.push_str(
         "\n**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` \
@@ -341,5 +341,3 @@ pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String 
 
 /// A line of progress while a step cannot be stored.
 pub const STORE_FAILS: &str = "⚠ I cannot store what I do (the disk may be full), so I wait and try again.";
-/// The live message's last line when the turn waits.
-pub const WAITING: &str = "⏸ Waiting for your decision.";

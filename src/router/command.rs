@@ -3,16 +3,16 @@
 use crate::gate::keywords::is_code;
 use cortex_chat::Text;
 
-/// The commands that everybody can type, each with a line on what it does, for `/help` and for platforms that show a menu of them.
-/// Names are `[a-z0-9_]{1,32}`, lines 1 to 256 characters without markup.
+/// The commands that everybody can type, with what they do, for `/help` and for platforms that offer a menu of them.
+/// Names are `[a-z0-9_]{1,32}`, descriptions up to 256 characters without markup.
 pub const COMMANDS: &[(&str, &str)] = &[
-    ("help", "What I can do here"),
-    ("new", "Start a new session"),
-    ("stop", "Stop what is running here"),
-    ("status", "Show what is going on"),
-    ("approvals", "List what waits for your decision"),
-    ("deny", "Deny one of them, by its code, or all"),
-    ("usage", "Show the tokens used"),
+    ("new", "starts a new session"),
+    ("stop", "stops what is running here"),
+    ("status", "shows what is going on"),
+    ("approvals", "lists what waits for your decision"),
+    ("deny", "denies one of them: its CODE and a reason; or all of them: all"),
+    ("usage", "shows the tokens used"),
+    ("help", "shows what I can do"),
 ];
 
 /// A command of the chat.

@@ -331,9 +331,7 @@ fn listed_commands_are_those_there_are() {
     }
     let help = strings::help(COMMANDS, false);
     assert!(
-        COMMANDS
-            .iter()
-            .all(|(name, description)| help.contains(&format!("- `/{name}`: {description}\n"))),
+        COMMANDS.iter().all(|(name, _)| help.contains(&format!("- `/{name}` "))),
         "{help}"
     );
     assert!(!help.contains("/pair"));

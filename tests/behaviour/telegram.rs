@@ -1,3 +1,4 @@
 //! The daemon on Telegram, seen from the chat.
 
+mod crash;
 mod story;

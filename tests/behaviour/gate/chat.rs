@@ -127,7 +127,7 @@ fn waiting_turn_does_not_block_other_messages() {
 fn commands_answer() {
     let (_fake, daemon) = with_clerk();
     let mut terminal = chat(&daemon);
-    say(&mut terminal, "/help", "/approvals: List what waits for your decision");
+    say(&mut terminal, "/help", "/approvals lists what waits for your decision");
     say(&mut terminal, "/approvals", "Nothing waits for a decision here.");
     say(&mut terminal, "/stop", "Nothing is running.");
     say(&mut terminal, "/nonsense", "There is no command /nonsense.");

@@ -158,19 +158,6 @@ impl TestDaemon {
         self.terminal(self.arguments("run"), None)
     }
 
-    /// Runs `cortex users` with these arguments behind a pipe.
-    #[track_caller]
-    pub fn users(&self, arguments: &[&str]) -> Ran {
-        self.ran("users", arguments, "")
-    }
-
-    /// The same in a terminal.
-    pub fn users_in_terminal(&self, arguments: &[&str]) -> Terminal {
-        let mut all = self.arguments("users");
-        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        self.terminal(all, None)
-    }
-
     /// Starts `cortex run` without a terminal, as a service is started.
     pub fn serve(&self) -> Serving {
         self.serving(None)
@@ -190,6 +177,19 @@ impl TestDaemon {
             .envs(self.environment())
             .envs(failpoint.map(|failpoint| ("CORTEX_FAILPOINT", failpoint)));
         Serving::start(command, &self.home.path().join("serving.log"))
+    }
+
+    /// Runs `cortex users` with these arguments behind a pipe.
+    #[track_caller]
+    pub fn users(&self, arguments: &[&str]) -> Ran {
+        self.ran("users", arguments, "")
+    }
+
+    /// The same in a terminal.
+    pub fn users_in_terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut all = self.arguments("users");
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.terminal(all, None)
     }
 
     fn terminal(&self, arguments: Vec<String>, failpoint: Option<&str>) -> Terminal {
