@@ -32,6 +32,9 @@ pub(super) fn units(text: &str) -> usize {
 /// The entities that a client makes of typed text: commands, mentions, links.
 pub(super) fn detect(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
+    if !text.contains(['@', '/']) {
+        return found;
+    }
     let mut before = None;
     let mut offset = 0;
     let mut rest = text;

@@ -146,6 +146,8 @@ impl State {
         let mut json = Map::new();
         json.insert(kind.to_owned(), body);
         let now = self.now();
+        // The timeline is about what people write.
+        let chat = chat.filter(|_| kind == "message" || kind == "channel_post");
         Some(self.updates.push(json, chat, now, life))
     }
 
