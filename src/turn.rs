@@ -5,10 +5,12 @@
 mod event;
 mod history;
 mod step;
+mod stop;
 
 pub use event::{Notice, TurnEvent};
 pub use history::history_entries;
 pub use step::{Action, CallResult, Decision, Input, Limits, ModelFailure, Outcome, Verdict};
+pub use stop::{stop_choice, turn_to_stop};
 
 use crate::domain::{ApprovalId, SessionId, UserName};
 use crate::models::{Message, TokenUsage, ToolCall};
