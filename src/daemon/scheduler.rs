@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -24,6 +25,8 @@ pub(super) struct Scheduler {
     engine: Arc<Engine>,
     capacity: usize,
     shutdown: CancellationToken,
+    /// Rung when a turn was stored that is to be taken up a little later.
+    waiting: Notify,
     state: Mutex<State>,
 }
 
@@ -62,6 +65,7 @@ impl Scheduler {
             engine,
             capacity,
             shutdown,
+            waiting: Notify::new(),
             state: Mutex::new(State::default()),
         }
     }
@@ -96,6 +100,14 @@ impl Scheduler {
         for turn in accepted.stop {
             self.stop(turn);
         }
+        if accepted.waits {
+            self.waiting.notify_one();
+        }
+    }
+
+    /// Returns when a turn was stored that is to be taken up a little later, also when that was before the call.
+    pub(super) async fn turn_waits(&self) {
+        self.waiting.notified().await;
     }
 
     /// Takes up turns that wait, as far as there is room.

@@ -59,6 +59,7 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
         keywords: &keywords,
         approvals,
         newest_is_prompt_of: newest,
+        unfinished: None,
     };
     route(event, &situation)
 }
@@ -270,6 +271,7 @@ fn stranger_is_told_once() {
         keywords: &keywords,
         approvals: &[],
         newest_is_prompt_of: None,
+        unfinished: None,
     };
     assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
     situation.stranger_told = true;
@@ -295,4 +297,52 @@ fn commands_are_told_from_paths_and_words() {
     for text in ["/etc/hosts", "/", "! what", "new", "//x", "/9lives"] {
         assert_eq!(Command::read(text), None, "{text}");
     }
+}
+
+#[test]
+fn next_part_joins_and_what_stands_for_itself_does_not() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let question = open("K2", "p1", &["K2"]);
+    let about = |more: MoreToCome, open: bool, message: IncomingMessage| {
+        let unfinished = Unfinished {
+            turn,
+            more,
+            provenance: Provenance::Typed,
+            last_at: Timestamp::UNIX_EPOCH,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: if open { std::slice::from_ref(&question) } else { &[] },
+            newest_is_prompt_of: open.then_some(question.id),
+            unfinished: Some(&unfinished),
+        };
+        route(&event(message), &situation)
+    };
+    let long = |message| about(MoreToCome::LongText, false, message);
+    let album = |message| about(MoreToCome::Album("a".into()), false, message);
+    let item = |id: &str| IncomingMessage {
+        more: Some(MoreToCome::Album(id.into())),
+        ..typed("")
+    };
+    let reply = IncomingMessage {
+        reply_to: Some("m0".into()),
+        ..typed("rest")
+    };
+    let unaddressed = IncomingMessage {
+        addressed: false,
+        ..typed("rest")
+    };
+    assert_eq!(long(typed("rest")), Intent::Join(turn));
+    assert_eq!(long(unaddressed), Intent::Join(turn));
+    assert_eq!(album(item("a")), Intent::Join(turn));
+    assert_eq!(long(reply), Intent::Ask { tainted: false });
+    assert_eq!(album(item("b")), Intent::Ignore("empty"));
+    assert_eq!(album(typed("words")), Intent::Ask { tainted: false });
+    assert_eq!(long(typed("/stop")), Intent::Run(Command::Stop));
+    // A word that decides is no part; where nothing is to be decided, it is one.
+    assert!(decided(&about(MoreToCome::LongText, true, typed("yes"))).is_some());
+    assert_eq!(long(typed("yes")), Intent::Join(turn));
 }

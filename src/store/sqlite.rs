@@ -21,7 +21,12 @@ const GROUP_LIMIT: usize = 256;
 /// Reading connections. Two let a long query stand beside short ones; each costs memory.
 const READERS: usize = 2;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    // The number 0002 is taken.
+    "",
+    include_str!("migrations/0003_requests.sql"),
+];
 
 /// Why the store could not be opened.
 #[derive(Debug, Error)]

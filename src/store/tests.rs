@@ -8,12 +8,18 @@ use crate::models::{Finish, Message, ModelAnswer, TokenUsage, ToolCall};
 use crate::strings;
 use crate::turn::{Input, Limits, TurnEvent};
 use cortex_chat::{Address, ChatKind, Event, EventBatch, EventKind, IncomingMessage, Provenance, Sender, SenderKind, Text};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+mod parts;
 
 struct Rig {
     store: Store,
+    /// What the clock is ahead of the machine's.
+    ahead_ms: Arc<AtomicI64>,
     folder: tempfile::TempDir,
     settings: Arc<RouterSettings>,
     events: std::cell::Cell<u32>,
@@ -22,7 +28,10 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("cortex.db"), None, Clock::system()).unwrap();
+        let ahead_ms = Arc::new(AtomicI64::new(0));
+        let ahead = Arc::clone(&ahead_ms);
+        let clock = Clock::from_source(move || Timestamp::now() + SignedDuration::from_millis(ahead.load(Ordering::SeqCst)));
+        let store = Store::open(&folder.path().join("cortex.db"), None, clock).unwrap();
         let user = |name: &str| DeclaredUser {
             name: UserName(name.to_owned()),
             policy: policy(),
@@ -40,10 +49,17 @@ impl Rig {
         };
         Self {
             store,
+            ahead_ms,
             folder,
             settings: Arc::new(settings),
             events: std::cell::Cell::new(0),
         }
+    }
+
+    /// Lets time pass.
+    fn pass(&self, time: Duration) {
+        self.ahead_ms
+            .fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     fn message(&self, from: &str, chat: &str, text: &str) -> Event {
