@@ -194,3 +194,6 @@ async fn read(
         let _ = fail.send(error);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,9 @@ pub use command::{Command, Which};
 use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
 use crate::strings;
-use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Provenance, SenderKind, Text};
+use cortex_chat::{
+    ChatKind, Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Provenance, SenderId, SenderKind, Text,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// Parts of one text are sent within this time of each other, by a platform's clock that may tell whole seconds. What was typed
@@ -29,6 +31,8 @@ pub struct Situation<'a> {
     pub newest_is_prompt_of: Option<ApprovalId>,
     /// The sender's request here that may still get more messages.
     pub unfinished: Option<&'a Unfinished>,
+    /// The request that an edited message belongs to.
+    pub edited: Option<&'a EditedRequest>,
 }
 
 /// A request that waits a moment for the messages that belong to it.
@@ -42,6 +46,30 @@ pub struct Unfinished {
     pub provenance: Provenance,
     /// When its last message was sent, by the platform's clock.
     pub last_at: Timestamp,
+}
+
+/// A request one of whose messages was edited.
+#[derive(Clone, Debug)]
+pub struct EditedRequest {
+    /// Its turn.
+    pub turn: TurnId,
+    /// Who wrote the message.
+    pub author: SenderId,
+    /// What the message said before.
+    pub text: Text,
+    /// How far the turn is.
+    pub stage: Stage,
+}
+
+/// How far a turn is, as far as its person is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was done for it that could be seen: at most a model was called.
+    Untouched,
+    /// Tools were run for it, or a person was asked.
+    Begun,
+    /// It is over, or about to be.
+    Over,
 }
 
 /// What the router sees of a question.
@@ -79,6 +107,10 @@ pub enum Intent {
     },
     /// More of a request that waits for it.
     Join(TurnId),
+    /// Other words in place of those of a request.
+    Replace(TurnId),
+    /// Tell the sender that the work on a request has gone too far to change it.
+    TellBegun(TurnId),
     /// Decide questions.
     Decide {
         /// Which ones.
@@ -113,7 +145,7 @@ pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
         },
         EventKind::Stop => Intent::Run(Command::Stop),
         EventKind::Reaction { .. } => Intent::Ignore("reaction"),
-        EventKind::Edit(_) => Intent::Ignore("edit"),
+        EventKind::Edit(message) => route_edit(event, message, situation),
         EventKind::Moved { .. } => Intent::Ignore("moved"),
         EventKind::Other { .. } => Intent::Ignore("not for us"),
     }
@@ -158,6 +190,26 @@ fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situ
             decide(&[prompt.id], Choice::Deny, Some(message.text.clone()), user, situation)
         }
         (_, None) => ordinary(event, message, situation),
+    }
+}
+
+/// An edit changes a request as long as nothing was done for it. It never decides, and never is a command.
+fn route_edit(event: &Event, message: &IncomingMessage, situation: &Situation<'_>) -> Intent {
+    let Some(edited) = situation.edited else {
+        return Intent::Ignore("edit of no request");
+    };
+    if edited.author != event.sender.id || message.provenance != Provenance::Typed {
+        return Intent::Ignore("edit of another's words");
+    }
+    if edited.text == message.text {
+        return Intent::Ignore("edit that changes no word");
+    }
+    match edited.stage {
+        Stage::Over => Intent::Ignore("edit of a request that is over"),
+        Stage::Begun => Intent::TellBegun(edited.turn),
+        Stage::Untouched if Command::read(message.text.as_str()).is_some() => Intent::Say(strings::MUST_BE_TYPED.to_owned()),
+        Stage::Untouched if message.text.is_blank() && message.attachments.is_empty() => Intent::Ignore("empty"),
+        Stage::Untouched => Intent::Replace(edited.turn),
     }
 }
 

@@ -60,6 +60,7 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
         approvals,
         newest_is_prompt_of: newest,
         unfinished: None,
+        edited: None,
     };
     route(event, &situation)
 }
@@ -272,6 +273,7 @@ fn stranger_is_told_once() {
         approvals: &[],
         newest_is_prompt_of: None,
         unfinished: None,
+        edited: None,
     };
     assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
     situation.stranger_told = true;
@@ -318,6 +320,7 @@ fn next_part_joins_and_what_stands_for_itself_does_not() {
             approvals: if open { std::slice::from_ref(&question) } else { &[] },
             newest_is_prompt_of: open.then_some(question.id),
             unfinished: Some(&unfinished),
+            edited: None,
         };
         route(&event(message), &situation)
     };
@@ -345,4 +348,51 @@ fn next_part_joins_and_what_stands_for_itself_does_not() {
     // A word that decides is no part; where nothing is to be decided, it is one.
     assert!(decided(&about(MoreToCome::LongText, true, typed("yes"))).is_some());
     assert_eq!(long(typed("yes")), Intent::Join(turn));
+}
+
+#[test]
+fn edit_changes_only_an_untouched_request_of_its_author() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let question = open("K2", "p1", &["K2"]);
+    let edit = |stage: Stage, message: IncomingMessage| {
+        let edited = EditedRequest {
+            turn,
+            author: "local".into(),
+            text: "before".into(),
+            stage,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: std::slice::from_ref(&question),
+            newest_is_prompt_of: Some(question.id),
+            unfinished: None,
+            edited: Some(&edited),
+        };
+        let by = |sender: &str| {
+            let mut event = event(message.clone());
+            event.kind = EventKind::Edit(message.clone());
+            event.sender.id = sender.into();
+            route(&event, &situation)
+        };
+        assert!(matches!(by("another"), Intent::Ignore(_)));
+        by("local")
+    };
+    assert_eq!(edit(Stage::Untouched, typed("after")), Intent::Replace(turn));
+    assert_eq!(edit(Stage::Begun, typed("after")), Intent::TellBegun(turn));
+    assert!(matches!(edit(Stage::Over, typed("after")), Intent::Ignore(_)));
+    assert!(matches!(edit(Stage::Begun, typed("before")), Intent::Ignore(_)));
+    // It is the new words of the request, whatever they would mean as a message.
+    assert_eq!(edit(Stage::Untouched, typed("yes")), Intent::Replace(turn));
+    assert_eq!(
+        edit(Stage::Untouched, typed("/stop")),
+        Intent::Say(strings::MUST_BE_TYPED.to_owned())
+    );
+    let through_a_bot = IncomingMessage {
+        provenance: Provenance::ViaBot,
+        ..typed("after")
+    };
+    assert!(matches!(edit(Stage::Untouched, through_a_bot), Intent::Ignore(_)));
 }

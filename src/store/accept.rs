@@ -54,6 +54,7 @@ impl RouterSettings {
     pub fn may_be_about_the_gate(&self, event: &Event) -> bool {
         match &event.kind {
             EventKind::Message(message) => message.reply_to.is_some() || self.keywords.read(message.text.as_str()).is_some(),
+            EventKind::Edit(_) | EventKind::Moved { .. } => false,
             _ => true,
         }
     }
@@ -78,6 +79,8 @@ pub struct Accepted {
     pub messages: Vec<MessageRow>,
     /// Running turns to stop.
     pub stop: Vec<TurnId>,
+    /// Turns that go on from another state, with the version of that: whoever works on an earlier one must let go.
+    pub replaced: Vec<(TurnId, u64)>,
     /// For the turns' listeners.
     pub events: Vec<(TurnId, TurnEvent)>,
     /// Whether a request waits for more messages, so that it is to be taken up when its time comes.
@@ -156,6 +159,10 @@ impl Acceptance<'_> {
             EventKind::Message(_) if user.is_some() => self.unfinished(event, &place)?,
             _ => None,
         };
+        let edited = match &event.kind {
+            EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
+            _ => None,
+        };
         let situation = Situation {
             user: user.as_ref(),
             stranger_told: user.is_none() && self.stranger_told(event, event_number)?,
@@ -163,6 +170,7 @@ impl Acceptance<'_> {
             approvals: &approvals,
             newest_is_prompt_of,
             unfinished: unfinished.as_ref(),
+            edited: edited.as_ref(),
         };
         let intent = router::route(event, &situation);
         if let Some(unfinished) = &unfinished
@@ -196,7 +204,7 @@ impl Acceptance<'_> {
                 Ok("stranger told".to_owned())
             }
             (Intent::Say(text), _) => {
-                self.say(place, &about, event, &text)?;
+                self.tell(place, &about, event, &text)?;
                 Ok("told".to_owned())
             }
             (Intent::Ask { .. }, Some(user)) if self.is_over_budget(user)? => {
@@ -214,6 +222,11 @@ impl Acceptance<'_> {
             (Intent::Join(turn), Some(_)) => {
                 self.join(turn, event, event_number, place)?;
                 Ok(format!("joined turn {turn}"))
+            }
+            (Intent::Replace(turn), Some(user)) => self.replace(turn, event, event_number, place, user),
+            (Intent::TellBegun(turn), Some(_)) => {
+                self.tell_begun(turn, event, place)?;
+                Ok("told".to_owned())
             }
             (
                 Intent::Decide {
@@ -270,6 +283,14 @@ impl Acceptance<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says something to an event; where that is an edit, its message still gets its answer.
+    fn tell(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
+        match event.kind {
+            EventKind::Edit(_) => self.say_in_passing(place, about, event, text),
+            _ => self.say(place, about, event, text),
+        }
     }
 
     /// Answers an event with a word; that is all that it gets.

@@ -36,6 +36,14 @@ pub struct ClaimedTurn {
     pub waiting: Vec<String>,
 }
 
+impl ClaimedTurn {
+    /// Whether an earlier run of it came so far that its steps were stored, and it begins anew nevertheless: its request has
+    /// changed since. What that run showed may still stand.
+    pub fn begins_anew(&self) -> bool {
+        self.version > 0 && self.state.exchange.is_empty() && self.state.round.is_empty()
+    }
+}
+
 /// One entry of a session's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryEntry {

@@ -1,13 +1,15 @@
-//! Requests: made of a message, joined by those that belong to it.
+//! Requests: made of a message, joined by those that belong to it, changed by edits of them.
 
 use super::{Acceptance, Place};
 use crate::domain::{TurnId, UserName};
 use crate::models::Message;
-use crate::router::{self, Unfinished};
+use crate::router::{self, EditedRequest, Stage, Unfinished};
+use crate::store::message::{self, MessageId};
 use crate::store::rows::{from_id, from_json, time, to_json};
 use crate::store::{StoreError, claim};
+use crate::strings;
 use crate::turn::{Enclosed, MemorySwitches, Mode, Request, TurnState};
-use cortex_chat::{Event, EventKind, IncomingMessage, MoreToCome, Text};
+use cortex_chat::{Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Text};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ const WAIT_FOR_MORE: Duration = Duration::from_secs(1);
 
 /// The messages that one request may have, so that nobody makes one without end. The largest album has ten.
 const MOST_PARTS: i64 = 50;
+
+/// The times that one request may be changed while it is worked on: each begins a new model call, which costs.
+const MOST_EDITS: i64 = 10;
 
 impl Acceptance<'_> {
     pub(super) fn new_turn(
@@ -98,7 +103,89 @@ impl Acceptance<'_> {
         self.connection
             .prepare_cached("UPDATE turn SET ready_at = ?2, more = ?3 WHERE id = ?1")?
             .execute(params![turn.to_string(), wait.ready_at, wait.more])?;
-        self.recompose(turn)
+        let state = self.recomposed(turn)?;
+        self.store_request(turn, &state)
+    }
+
+    /// Replaces the words of a request for which nothing was done yet. A run of it that is under way loses the turn here and now:
+    /// what it would write is void, and another begins with the new words.
+    pub(super) fn replace(
+        &mut self,
+        turn: TurnId,
+        event: &Event,
+        event_number: i64,
+        place: &Place,
+        user: &UserName,
+    ) -> Result<String, StoreError> {
+        let runs = place.running == Some(turn);
+        if runs && self.is_over_budget(user)? {
+            self.tell(place, &format!("e{event_number}"), event, strings::OVER_BUDGET)?;
+            return Ok("over budget".to_owned());
+        }
+        self.connection
+            .prepare_cached("UPDATE request_part SET event = ?3 WHERE turn = ?1 AND reference = ?2")?
+            .execute(params![turn.to_string(), message_in(event)?.reference.as_str(), event_number])?;
+        let before = self.recomposed(turn)?;
+        let mut state = TurnState::new(before.request, new_fence());
+        // The same message of ours goes on, and what was spent is spent.
+        (state.segment, state.usage) = (before.segment, before.usage);
+        self.store_request(turn, &state)?;
+        if runs {
+            let version: i64 = self
+                .connection
+                .prepare_cached(
+                    "UPDATE turn SET status = 'queued', resumed = 1, attempts = 0, version = version + 1, edits = edits + 1
+                     WHERE id = ?1 RETURNING version",
+                )?
+                .query_row([turn.to_string()], |row| row.get(0))?;
+            self.connection
+                .prepare_cached("UPDATE conversation SET running_turn = NULL WHERE id = ?1")?
+                .execute([place.conversation])?;
+            self.accepted.replaced.push((turn, version as u64));
+        }
+        Ok(format!("replaced in turn {turn}"))
+    }
+
+    /// Tells the sender of an edit that it comes too late; once in a turn.
+    pub(super) fn tell_begun(&mut self, turn: TurnId, event: &Event, place: &Place) -> Result<(), StoreError> {
+        let about = format!("{turn}.begun");
+        if message::exists(self.connection, &MessageId::notice(&about, 0))? {
+            return Ok(());
+        }
+        self.tell(place, &about, event, strings::WORK_HAS_BEGUN)
+    }
+
+    /// The request that a message belongs to, for an edit of it.
+    pub(super) fn edited(&self, place: &Place, reference: &MessageRef) -> Result<Option<EditedRequest>, StoreError> {
+        let found: Option<(String, String, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT part.turn, event.body,
+                 CASE WHEN turn.status = 'awaiting_confirmation' THEN 'begun'
+                      WHEN turn.status NOT IN ('queued', 'running') OR turn.stop_requested THEN 'over'
+                      WHEN turn.edits >= ?3 OR EXISTS (SELECT 1 FROM tool_run WHERE tool_run.turn = part.turn)
+                           OR EXISTS (SELECT 1 FROM approval WHERE approval.turn = part.turn) THEN 'begun'
+                      ELSE 'untouched' END
+                 FROM request_part AS part JOIN event ON event.id = part.event JOIN turn ON turn.id = part.turn
+                 WHERE part.conversation = ?1 AND part.reference = ?2 ORDER BY turn.number DESC LIMIT 1",
+            )?
+            .query_row(params![place.conversation, reference.as_str(), MOST_EDITS], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((turn, body, stage)) = found else { return Ok(None) };
+        let turn: TurnId = from_id(&turn, "turn.id")?;
+        let event: Event = from_json(&body, &format!("event.body of a part of {turn}"))?;
+        Ok(Some(EditedRequest {
+            turn,
+            text: message_in(&event)?.text.clone(),
+            author: event.sender.id,
+            stage: match stage.as_str() {
+                "untouched" => Stage::Untouched,
+                "begun" => Stage::Begun,
+                _ => Stage::Over,
+            },
+        }))
     }
 
     /// The sender's request in this conversation that still waits for more messages.
@@ -176,8 +263,8 @@ impl Acceptance<'_> {
         Ok(())
     }
 
-    /// Makes a request's stored words those of its parts; of one that nobody has worked on yet.
-    fn recompose(&self, turn: TurnId) -> Result<(), StoreError> {
+    /// The stored state with the words of the request's parts.
+    fn recomposed(&self, turn: TurnId) -> Result<TurnState, StoreError> {
         let json: String = self
             .connection
             .prepare_cached("SELECT state FROM turn WHERE id = ?1")?
@@ -188,15 +275,20 @@ impl Acceptance<'_> {
         state.request.enclosed = whole.enclosed;
         state.request.tainted = whole.tainted;
         state.tainted = whole.tainted;
+        Ok(state)
+    }
+
+    /// Stores a state whose request has changed, and the words of it that stand in the history.
+    fn store_request(&self, turn: TurnId, state: &TurnState) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE turn SET state = ?2, updated_at = ?3 WHERE id = ?1")?
-            .execute(params![turn.to_string(), to_json(&state)?, self.now])?;
+            .execute(params![turn.to_string(), to_json(state)?, self.now])?;
         self.connection
             .prepare_cached("UPDATE history SET body = ?2, enclosed = ?3, tainted = ?4 WHERE turn = ?1 AND open = 1")?
             .execute(params![
                 turn.to_string(),
-                to_json(&words(&state))?,
-                enclosed_json(&state)?,
+                to_json(&words(state))?,
+                enclosed_json(state)?,
                 state.tainted
             ])?;
         Ok(())

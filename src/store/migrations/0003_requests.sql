@@ -1,7 +1,8 @@
--- Requests of several messages.
+-- Requests of several messages, and edited ones.
 
 ALTER TABLE turn ADD COLUMN ready_at INTEGER NOT NULL DEFAULT 0;  -- not taken up before: more of the request may follow
 ALTER TABLE turn ADD COLUMN more     TEXT;                        -- JSON, cortex_chat::MoreToCome of its last message
+ALTER TABLE turn ADD COLUMN edits    INTEGER NOT NULL DEFAULT 0;  -- times that its request was replaced
 CREATE INDEX turn_not_ready ON turn (ready_at) WHERE status = 'queued' AND ready_at > 0;
 
 -- The messages that a request is made of.
