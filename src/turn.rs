@@ -67,7 +67,8 @@ impl TurnStatus {
     }
 }
 
-/// What was asked, by whom, and how it is to be answered. Never changes during the turn; names keys, holds none.
+/// What was asked, by whom, and how it is to be answered. Changes only as long as nothing was done for it but thinking: when more of
+/// it comes, or its message is edited. Names keys, holds none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The person's own words.

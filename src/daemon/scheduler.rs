@@ -25,7 +25,7 @@ pub(super) struct Scheduler {
     engine: Arc<Engine>,
     capacity: usize,
     shutdown: CancellationToken,
-    /// Rung when a turn was stored that is to be taken up a little later.
+    /// Rung when a turn waits that nobody takes up: its time comes a little later, or all places were held when it was stored.
     waiting: Notify,
     state: Mutex<State>,
 }
@@ -34,6 +34,8 @@ pub(super) struct Scheduler {
 struct State {
     /// Places that are taken: by tasks, and by those who are about to begin some.
     taken: usize,
+    /// Whether a turn may have been stored that found no place, so that one given back unused is to be filled.
+    turned_away: bool,
     /// Who works on a turn, by turn; where one run follows another that has not ended yet, the later one.
     at_work: HashMap<TurnId, Hand>,
     /// Stops for turns that were claimed and are not at work yet.
@@ -70,6 +72,8 @@ struct Beginning {
 pub(super) struct Places {
     scheduler: Arc<Scheduler>,
     held: usize,
+    /// Whether there were fewer than wanted.
+    too_few: bool,
 }
 
 impl Places {
@@ -81,7 +85,11 @@ impl Places {
 
 impl Drop for Places {
     fn drop(&mut self) {
-        self.scheduler.lock().taken -= self.held;
+        let mut state = self.scheduler.lock();
+        state.taken -= self.held;
+        if self.held > 0 && std::mem::take(&mut state.turned_away) {
+            self.scheduler.waiting.notify_one();
+        }
     }
 }
 
@@ -113,6 +121,7 @@ impl Scheduler {
         Places {
             scheduler: Arc::clone(self),
             held,
+            too_few: held < wanted,
         }
     }
 
@@ -129,12 +138,16 @@ impl Scheduler {
         for turn in accepted.stop {
             self.stop(turn);
         }
-        if accepted.waits {
+        if places.too_few {
+            // They may have been held for turns that there were not; whoever gives such back sees this.
+            self.lock().turned_away = true;
+        }
+        if places.too_few || accepted.waits {
             self.waiting.notify_one();
         }
     }
 
-    /// Returns when a turn was stored that is to be taken up a little later, also when that was before the call.
+    /// Returns when a turn waits that nobody takes up, also when that was known before the call.
     pub(super) async fn turn_waits(&self) {
         self.waiting.notified().await;
     }

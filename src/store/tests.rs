@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+mod edits;
 mod parts;
 
 struct Rig {
@@ -181,6 +182,12 @@ fn answer(text: &str, calls: Vec<ToolCall>) -> Input {
         usage,
         finish: Finish::Complete,
     })
+}
+
+/// What an accepted batch tells people.
+fn told_in(accepted: &Accepted) -> Vec<String> {
+    let text = |row: &MessageRow| row.desired.as_ref().map(|told| told.body.to_plain_text());
+    accepted.messages.iter().filter_map(text).collect()
 }
 
 fn words(history: &[HistoryEntry]) -> Vec<&str> {
