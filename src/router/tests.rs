@@ -199,7 +199,7 @@ fn forwarded_edited_and_dictated_words_never_decide_or_command() {
         kind: EventKind::Edit(typed("yes K2")),
         ..event(typed(""))
     };
-    assert_eq!(understood(&edit, &one, Some(id)), Intent::Ignore("edit"));
+    assert_eq!(understood(&edit, &one, Some(id)), Intent::Ignore("edit of no request"));
 }
 
 #[test]
