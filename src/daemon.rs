@@ -103,6 +103,7 @@ impl Daemon {
 
         let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
         tasks.spawn(watch::expiries(Arc::clone(&scheduler), intake.clone()));
+        tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::handed_over(Arc::clone(&scheduler), intake.clone()));
         for connector in connectors {
@@ -194,3 +195,6 @@ async fn read(
         let _ = fail.send(error);
     }
 }
+
+#[cfg(test)]
+mod tests;

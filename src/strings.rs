@@ -206,6 +206,9 @@ pub const NOTHING_RUNS: &str = "Nothing is running.";
 pub const MUST_BE_TYPED: &str = "Decisions and commands only count when you type them yourself, as a new message; forwarded, edited or dictated ones do not.";
 /// A grant that the owner forbids.
 pub const ALWAYS_FORBIDDEN: &str = "“Always” is not possible for this; you can still allow it once.";
+/// An edit of a request for which something was done already.
+pub const WORK_HAS_BEGUN: &str =
+    "I have already begun to work on this, so I go on with it as it was. Please send the change as a new message.";
 /// The turn that crashed the daemon again and again.
 pub const SET_ASIDE: &str =
     "I was interrupted three times while working on this, so I have set it aside. Please ask again, perhaps in other words.";

@@ -63,6 +63,7 @@ pub(super) struct Run<'a> {
     answer: Arc<LiveAnswer>,
     showing: Option<Showing>,
     stop: CancellationToken,
+    let_go: CancellationToken,
     shutdown: CancellationToken,
     deadline: Instant,
 }
@@ -72,6 +73,7 @@ impl<'a> Run<'a> {
         engine: &'a Engine,
         mut claimed: ClaimedTurn,
         stop: CancellationToken,
+        let_go: CancellationToken,
         shutdown: CancellationToken,
     ) -> Self {
         let state = claimed.state.clone();
@@ -116,6 +118,7 @@ impl<'a> Run<'a> {
             answer,
             showing,
             stop,
+            let_go,
             shutdown,
             deadline,
         }
@@ -132,7 +135,7 @@ impl<'a> Run<'a> {
         };
         let limits = engine.limits(profile);
         let mut action = self.state.step(Input::Resumed, limits);
-        if self.claimed.attempts > 1 {
+        if self.claimed.attempts > 1 || self.claimed.begins_anew() {
             // An earlier try may have shown something.
             self.emit(TurnEvent::Reset);
         }
@@ -140,6 +143,7 @@ impl<'a> Run<'a> {
             let input = match action {
                 Action::Finish => return self.finish().await,
                 Action::Wait => return self.rest(Vec::new(), limits).await,
+                _ if self.let_go.is_cancelled() => return Err(self.superseded()),
                 _ if self.stop.is_cancelled() => Input::Stopped {
                     shown: self.answer.text(),
                 },
@@ -162,6 +166,13 @@ impl<'a> Run<'a> {
             if answered {
                 self.note_refused_at_once(logged);
             }
+        }
+    }
+
+    /// Another run has the turn now. Nothing is stored or shown of this one any more.
+    fn superseded(&self) -> StoreError {
+        StoreError::Superseded {
+            expected: self.fence.version,
         }
     }
 

@@ -195,6 +195,11 @@ impl Store {
         .await
     }
 
+    /// The messages of a turn as they stand now.
+    pub async fn messages_of(&self, turn: TurnId) -> Result<Vec<MessageRow>, StoreError> {
+        self.read(move |connection| of_turn(connection, turn)).await
+    }
+
     /// The messages of a connector that do not yet stand as they should.
     pub async fn messages_to_show(&self, connector: ConnectorName) -> Result<Vec<MessageRow>, StoreError> {
         self.read(move |connection| {
@@ -276,6 +281,13 @@ pub(super) fn notify(connection: &Connection, now: i64, notice: Notice<'_>) -> R
         )?);
     }
     Ok(rows)
+}
+
+/// Whether a message was ever wanted.
+pub(super) fn exists(connection: &Connection, id: &MessageId) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM message WHERE id = ?1")?
+        .exists([id.as_str()])?)
 }
 
 /// The messages of a turn.
