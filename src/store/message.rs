@@ -1,11 +1,12 @@
 //! What the chats should show: desired and shown versions of every message of ours.
 
-use super::rows::{address, from_json, to_json};
+use super::rows::{address, from_json, time, to_json};
 use super::{Store, StoreError};
 use crate::domain::{ApprovalId, TurnId};
 use cortex_chat::{
-    Address, ChatKind, ConnectorName, Document, MessageKind, MessageRef, OutgoingMessage, SendKey, TextLimit,
+    Address, ChatId, ChatKind, ConnectorName, Document, MessageKind, MessageRef, OutgoingMessage, SendKey, TextLimit,
 };
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::fmt;
 
@@ -17,6 +18,12 @@ impl MessageId {
     /// A part of a turn's answer.
     pub fn answer(turn: TurnId, segment: u32, part: usize) -> Self {
         Self(format!("{turn}.a{segment}.{part}"))
+    }
+
+    /// Which part of a turn's answer it is; `None` for any other message.
+    pub fn part_of_answer(&self, turn: TurnId, segment: u32) -> Option<usize> {
+        let part = self.0.strip_prefix(&turn.to_string())?.strip_prefix(".a")?;
+        part.strip_prefix(&segment.to_string())?.strip_prefix('.')?.parse().ok()
     }
 
     /// A question; it is put again under a new number.
@@ -67,6 +74,18 @@ pub struct MessageRow {
     pub maybe_sent: bool,
     /// The platform's reference.
     pub reference: Option<MessageRef>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl MessageRow {
+    /// The same message in a chat that has moved: what stood in the old one is no message of the new one.
+    pub fn move_to(&mut self, chat: &ChatId) {
+        self.address.chat = chat.clone();
+        self.reference = None;
+        self.sent_at = None;
+        self.maybe_sent = false;
+    }
 }
 
 /// What became of a message on the platform.
@@ -107,7 +126,8 @@ pub(super) struct Desire {
 }
 
 const COLUMNS: &str = "message.id, conversation.connector, conversation.chat, conversation.thread, conversation.chat_kind, \
-     message.turn, message.desired, message.desired_version, message.shown_version, message.send_state, message.reference";
+     message.turn, message.desired, message.desired_version, message.shown_version, message.send_state, message.reference, \
+     message.sent_at";
 const TABLES: &str = "message JOIN conversation ON conversation.id = message.conversation";
 
 impl Store {
@@ -152,19 +172,22 @@ impl Store {
                 Shown::At { reference, version } => connection
                     .prepare_cached(
                         "UPDATE message SET send_state = 'sent', reference = ?2, shown_version = max(shown_version, ?3),
-                         sent_at = coalesce(sent_at, ?4) WHERE id = ?1",
+                         sent_at = CASE WHEN reference = ?2 THEN coalesce(sent_at, ?4) ELSE ?4 END WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), reference.as_str(), version.unwrap_or(0) as i64, now])?,
                 Shown::Removed { version } => connection
                     .prepare_cached(
-                        "UPDATE message SET send_state = 'unsent', reference = NULL, shown_version = ?2 WHERE id = ?1",
+                        "UPDATE message SET send_state = 'unsent', reference = NULL, sent_at = NULL, shown_version = ?2
+                         WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), version as i64])?,
                 Shown::NotSent => connection
                     .prepare_cached("UPDATE message SET send_state = 'unsent' WHERE id = ?1 AND reference IS NULL")?
                     .execute([id.as_str()])?,
                 Shown::Gone => connection
-                    .prepare_cached("UPDATE message SET send_state = 'unsent', reference = NULL WHERE id = ?1")?
+                    .prepare_cached(
+                        "UPDATE message SET send_state = 'unsent', reference = NULL, sent_at = NULL WHERE id = ?1",
+                    )?
                     .execute([id.as_str()])?,
                 Shown::Undeliverable { version, reason } => {
                     super::step::audit(
@@ -317,6 +340,7 @@ struct RawRow {
     shown_version: i64,
     send_state: String,
     reference: Option<String>,
+    sent_at: Option<i64>,
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
@@ -331,6 +355,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
         shown_version: row.get(8)?,
         send_state: row.get(9)?,
         reference: row.get(10)?,
+        sent_at: row.get(11)?,
     })
 }
 
@@ -345,6 +370,7 @@ fn finish_row(raw: RawRow) -> Result<MessageRow, StoreError> {
         shown_version: raw.shown_version as u64,
         maybe_sent: raw.send_state == "sending",
         reference: raw.reference.map(Into::into),
+        sent_at: raw.sent_at.map(time),
         id: MessageId(raw.id),
     })
 }
