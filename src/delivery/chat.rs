@@ -219,6 +219,9 @@ impl Chat {
         // The pace is that of the calls themselves, not of the intents stored before them.
         self.pace.count(&ended.calls, was_typing);
         let asked_wait = self.pace.take_outcome(now, &ended.result, was_typing);
+        for row in ended.instead {
+            self.put(row);
+        }
         if let Task::Show(show) = ended.task {
             self.finish_show(*show, ended.result, ended.is_new, ended.is_last_try);
         }

@@ -4,9 +4,9 @@ use super::pacer::ChatKey;
 use crate::clock::Clock;
 use crate::domain::TurnId;
 use crate::failpoint;
-use crate::store::{MessageId, Shown, Store};
+use crate::store::{MessageId, MessageRow, Shown, Store};
 use cortex_chat::{
-    Address, ConnectorName, Document, MessageKind, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal,
+    Address, ConnectorName, Document, MessageKind, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal, TextLimit,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A sign of life that takes longer is not worth the wait of what comes after it.
 const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A text that is too long when it is as short as this is not too long for its length.
+const SHORTEST_PART: usize = 32;
 /// So long before a message becomes too old to be edited, it is no longer tried.
 const EDIT_AGE_MARGIN: Duration = Duration::from_mins(1);
 
@@ -61,6 +63,8 @@ pub(super) struct Ended {
     pub(super) is_new: bool,
     /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
     pub(super) is_last_try: bool,
+    /// What is to be shown instead of a text that was too long.
+    pub(super) instead: Vec<MessageRow>,
 }
 
 /// What jobs are carried out with.
@@ -80,6 +84,7 @@ impl Platform {
             calls: Vec::new(),
         };
         let (mut is_new, mut is_last_try) = (false, false);
+        let mut instead = Vec::new();
         let result = match &job.task {
             Task::Signal(signal) => line.signal(*signal).await.map(|()| None),
             Task::Show(show) => {
@@ -87,11 +92,17 @@ impl Platform {
                 let standing = self.forget_if_too_old(show).await;
                 is_new = matches!(standing, Ok(None));
                 is_last_try = is_new && show.maybe_sent && !can.can_find_sends && !can.idempotent_sends;
-                let shown = match standing {
+                let mut shown = match standing {
                     Ok(standing) => self.show(&mut line, show, standing).await,
                     Err(error) => Err(error),
                 };
-                if let Some(outcome) = outcome(shown.as_ref(), show, is_new, is_last_try) {
+                if let Err(OutboundError::TooLong) = shown {
+                    match self.split(show, is_new).await {
+                        Ok(rows) => instead = rows,
+                        Err(error) => shown = Err(error),
+                    }
+                }
+                if let Some(outcome) = outcome(shown.as_ref(), show, is_new, is_last_try, !instead.is_empty()) {
                     self.record(&show.id, outcome).await;
                 }
                 shown
@@ -104,7 +115,29 @@ impl Platform {
             result,
             is_new,
             is_last_try,
+            instead,
         }
+    }
+
+    /// Splits a stored text again that the platform finds too long, although it is within the limit by our count. The half of
+    /// what was refused is less than that, however often it is tried.
+    async fn split(&self, show: &Show, is_new: bool) -> Result<Vec<MessageRow>, OutboundError> {
+        let (Some(version), Some(content)) = (show.version, &show.content) else {
+            return Ok(Vec::new());
+        };
+        let TextLimit { max, unit } = self.outbound.capabilities().text_limit;
+        let max = unit.length(&content.body.to_plain_text()).min(max) / 2;
+        if content.kind == MessageKind::Prompt || max < SHORTEST_PART {
+            return Ok(Vec::new());
+        }
+        tracing::warn!(message.id = %show.id, "the platform finds a message too long, so it is split again");
+        if is_new && !show.maybe_sent {
+            // So that its parts are not taken for a second try.
+            self.record(&show.id, Shown::NotSent).await;
+        }
+        let limit = TextLimit { max, unit };
+        let split = self.store.split_message(show.id.clone(), version, limit).await;
+        split.map_err(|error| OutboundError::Transient(format!("the parts of a long text could not be stored: {error}")))
     }
 
     async fn show(
@@ -252,8 +285,10 @@ fn outcome(
     show: &Show,
     is_new: bool,
     is_last_try: bool,
+    is_split: bool,
 ) -> Option<Shown> {
     match (shown, show.version) {
+        (Err(OutboundError::TooLong), _) if is_split => None,
         // A passing picture of a message that already stands leaves no trace.
         (Ok(Some(_)), None) if !is_new => None,
         (Ok(Some(reference)), version) => Some(Shown::At {

@@ -1,5 +1,7 @@
 //! What the chats should show: desired and shown versions of every message of ours.
 
+mod split;
+
 use super::rows::{address, from_json, time, to_json};
 use super::{Store, StoreError};
 use crate::domain::{ApprovalId, TurnId};
@@ -24,6 +26,14 @@ impl MessageId {
     pub fn part_of_answer(&self, turn: TurnId, segment: u32) -> Option<usize> {
         let part = self.0.strip_prefix(&turn.to_string())?.strip_prefix(".a")?;
         part.strip_prefix(&segment.to_string())?.strip_prefix('.')?.parse().ok()
+    }
+
+    /// What the parts of the same text have in common, and which of them it is; `None` for a question, which has no parts.
+    fn part(&self) -> Option<(&str, usize)> {
+        let stem = self.0.trim_end_matches(|character: char| character.is_ascii_digit());
+        let part = self.0[stem.len()..].parse().ok()?;
+        let has_parts = stem.strip_suffix('n').unwrap_or(stem).ends_with('.');
+        has_parts.then_some((stem, part))
     }
 
     /// A question; it is put again under a new number.
@@ -218,19 +228,33 @@ impl Store {
         .await
     }
 
-    /// The messages of a connector that do not yet stand as they should.
+    /// The messages of a connector that do not yet stand as they should. One that cannot be read is put on record as
+    /// undeliverable, and holds up none of the others.
     pub async fn messages_to_show(&self, connector: ConnectorName) -> Result<Vec<MessageRow>, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM {TABLES}
-                 WHERE message.connector = ?1 AND message.shown_version < message.desired_version ORDER BY message.number"
-            ))?;
-            let rows = statement
-                .query_map([connector.as_str()], read_row)?
-                .collect::<Result<Vec<_>, _>>()?;
-            rows.into_iter().map(finish_row).collect()
-        })
-        .await
+        let found = self
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM {TABLES}
+                     WHERE message.connector = ?1 AND message.shown_version < message.desired_version ORDER BY message.number"
+                ))?;
+                let rows = statement.query_map([connector.as_str()], read_row)?;
+                Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            })
+            .await?;
+        let mut readable = Vec::with_capacity(found.len());
+        for (row, unreadable) in found.into_iter().map(finish_row) {
+            let Some(error) = unreadable else {
+                readable.push(row);
+                continue;
+            };
+            tracing::error!(%error, message.id = %row.id, "a message cannot be read and is not shown");
+            let undeliverable = Shown::Undeliverable {
+                version: row.desired_version,
+                reason: error.to_string(),
+            };
+            self.record_shown(row.id, undeliverable).await?;
+        }
+        Ok(readable)
     }
 }
 
@@ -301,7 +325,7 @@ pub(super) fn notify(connection: &Connection, now: i64, notice: Notice<'_>) -> R
     Ok(rows)
 }
 
-/// The messages of a turn.
+/// The messages of a turn. Where the content of one cannot be read, the row has none.
 pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE message.turn = ?1 ORDER BY message.number"
@@ -309,24 +333,23 @@ pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<Messa
     let rows = statement
         .query_map([turn.to_string()], read_row)?
         .collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
-/// The messages that showed a question.
+/// The messages that showed a question. Where the content of one cannot be read, the row has none.
 pub(super) fn of_approval(connection: &Connection, approval: &str) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE message.approval = ?1 ORDER BY message.number"
     ))?;
     let rows = statement.query_map([approval], read_row)?.collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
 fn row_by_id(connection: &Connection, id: &MessageId) -> Result<Option<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE message.id = ?1"))?;
-    statement
-        .query_row([id.as_str()], read_row)
-        .optional()?
-        .map(finish_row)
+    let row = statement.query_row([id.as_str()], read_row).optional()?;
+    row.map(finish_row)
+        .map(|(row, unreadable)| unreadable.map_or(Ok(row), Err))
         .transpose()
 }
 
@@ -359,18 +382,24 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
     })
 }
 
-fn finish_row(raw: RawRow) -> Result<MessageRow, StoreError> {
+/// A message, and what is wrong with its content where that cannot be read.
+fn finish_row(raw: RawRow) -> (MessageRow, Option<StoreError>) {
     let place = format!("message.desired of {}", raw.id);
-    Ok(MessageRow {
+    let (desired, unreadable) = match raw.desired.map(|json| from_json(&json, &place)).transpose() {
+        Ok(desired) => (desired, None),
+        Err(error) => (None, Some(error)),
+    };
+    let row = MessageRow {
         address: raw.address,
         chat_kind: raw.chat_kind,
         turn: raw.turn.and_then(|turn| turn.parse().ok()),
-        desired: raw.desired.map(|json| from_json(&json, &place)).transpose()?,
+        desired,
         desired_version: raw.desired_version as u64,
         shown_version: raw.shown_version as u64,
         maybe_sent: raw.send_state == "sending",
         reference: raw.reference.map(Into::into),
         sent_at: raw.sent_at.map(time),
         id: MessageId(raw.id),
-    })
+    };
+    (row, unreadable)
 }

@@ -193,3 +193,117 @@ async fn send_that_may_have_arrived_stays_so_on_record() {
     rig.pacer.settled(&"home".into()).await;
     assert_eq!(rig.stored::<String>(state), "unsent");
 }
+
+/// A text of so many numbered sentences.
+fn sentences(numbers: std::ops::Range<u32>) -> String {
+    numbers
+        .map(|number| format!("This is the sentence number {number:03}."))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Puts an answer's part on record as desired, and gives its row.
+fn stored_part(rig: &Rig, turn: TurnId, part: usize, text: &str) -> MessageRow {
+    let row = row(MessageId::answer(turn, 0, part), "home", text);
+    let desired = serde_json::to_string(&row.desired).unwrap();
+    rig.database()
+        .execute(
+            "INSERT INTO message (id, connector, conversation, desired, desired_version, shown_version, send_state, created_at)
+             VALUES (?1, 'test', 1, ?2, 1, 0, 'unsent', 0)",
+            [row.id.as_str(), &desired],
+        )
+        .unwrap();
+    row
+}
+
+#[tokio::test]
+async fn text_that_the_platform_finds_too_long_is_split_again() {
+    let rig = Rig::new(silent(1000), vec![OutboundError::TooLong]);
+    let turn = TurnId::new();
+    let parts = [sentences(0..20), sentences(20..25)];
+    let rows = parts
+        .iter()
+        .enumerate()
+        .map(|(part, text)| stored_part(&rig, turn, part, text));
+    rig.pacer.show(rows.collect());
+    rig.drained().await;
+    let did = rig.did();
+    assert_eq!(did[0], Did::Send(parts[0].clone()), "refused");
+    let texts: Vec<&str> = did[1..]
+        .iter()
+        .map(|did| match did {
+            Did::Send(text) => text.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(texts.len() >= 3 && texts.iter().all(|text| text.len() <= 330), "{texts:?}");
+    let whole = texts.join(" ").replace('\n', " ");
+    assert_eq!(whole, sentences(0..25), "all of it, in order");
+    let open = "SELECT count(*) FROM message WHERE shown_version < desired_version OR send_state != 'sent'";
+    assert_eq!(rig.stored::<i64>(open), 0);
+    assert_eq!(rig.stored::<i64>("SELECT count(*) FROM audit"), 0);
+    let last = "SELECT json_extract(desired, '$.last') FROM message ORDER BY id DESC LIMIT 1";
+    assert_eq!(
+        rig.stored::<i64>("SELECT count(*) FROM message WHERE json_extract(desired, '$.last')"),
+        1
+    );
+    assert_eq!(rig.stored::<i64>(last), 1);
+}
+
+#[tokio::test]
+async fn split_that_a_crash_cut_off_goes_on_where_it_was() {
+    let rig = Rig::new(silent(1000), Vec::new());
+    let turn = TurnId::new();
+    let first = stored_part(&rig, turn, 0, &sentences(0..20));
+    let limit = TextLimit {
+        max: 320,
+        unit: TextUnit::Characters,
+    };
+    let split = |version| rig.store.split_message(first.id.clone(), version, limit);
+    let parts = split(1).await.unwrap();
+    assert!(split(1).await.unwrap().is_empty(), "split already");
+    let waiting = rig.store.messages_to_show("test".into()).await.unwrap();
+    let names = |rows: &[MessageRow]| rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&waiting), names(&parts));
+    let again = split(2).await.unwrap();
+    assert_eq!(names(&again), names(&parts), "the same names, however often");
+}
+
+#[tokio::test]
+async fn question_that_is_too_long_goes_without_markup_or_not_at_all() {
+    let prompt = |code: &str| {
+        let mut row = notice(code, "home", code);
+        row.desired = Some(OutgoingMessage {
+            kind: MessageKind::Prompt,
+            body: Document::parse(&format!("**{code}**: may I?")),
+            ..content("")
+        });
+        row
+    };
+    let rig = Rig::new(capabilities(), vec![OutboundError::TooLong]);
+    rig.pacer.show(vec![prompt("K1")]);
+    rig.drained().await;
+    assert_eq!(rig.did(), [sent("K1: may I?"), sent("K1: may I?")]);
+    let rig = Rig::new(capabilities(), vec![OutboundError::TooLong, OutboundError::TooLong]);
+    rig.pacer.show(vec![prompt("K1")]);
+    rig.drained().await;
+    assert_eq!(rig.did().len(), 2);
+    let reason = "SELECT json_extract(body, '$.reason') FROM audit WHERE kind = 'undeliverable'";
+    assert_eq!(rig.stored::<String>(reason), OutboundError::TooLong.to_string());
+}
+
+#[tokio::test]
+async fn message_that_cannot_be_read_holds_up_no_other() {
+    let rig = Rig::new(capabilities(), Vec::new());
+    let turn = TurnId::new();
+    stored_part(&rig, turn, 0, "one");
+    stored_part(&rig, turn, 1, "two");
+    stored_part(&rig, turn, 2, "three");
+    rig.change("UPDATE message SET desired = '{\"kind\": 7}' WHERE id LIKE '%.1'");
+    for _ in 0..2 {
+        let rows = rig.store.messages_to_show("test".into()).await.unwrap();
+        assert_eq!(rows.len(), 2);
+    }
+    let audited = "SELECT count(*) FROM audit WHERE kind = 'undeliverable' AND json_extract(body, '$.message') LIKE '%.1'";
+    assert_eq!(rig.stored::<i64>(audited), 1, "once");
+}
