@@ -341,5 +341,3 @@ pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String 
 
 /// A line of progress while a step cannot be stored.
 pub const STORE_FAILS: &str = "⚠ I cannot store what I do (the disk may be full), so I wait and try again.";
-/// The live message's last line when the turn waits.
-pub const WAITING: &str = "⏸ Waiting for your decision.";

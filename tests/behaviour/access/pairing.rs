@@ -1,9 +1,10 @@
 //! Strangers at the terminal, and the operator who lets them in from the command line beside the daemon.
 
 use super::with_parrot;
-use crate::support::{SOON, Stored};
+use crate::support::{PROGRAM, SOON, Stored};
 use cortex_test_support::daemon::TestDaemon;
 use cortex_test_support::llm::LlmFake;
+use cortex_test_support::telegram::TelegramFake;
 use cortex_test_support::terminal::Terminal;
 
 const TOLD: &str = "I only talk with people I know.";
@@ -215,4 +216,45 @@ fn codes_stand_in_no_log() {
     terminal.wait_for_exit(SOON);
     let log = daemon.log();
     assert!(log.len() > 1000 && !log.contains(FORGED), "{log}");
+}
+
+#[test]
+fn admin_lets_somebody_in_on_telegram() {
+    let (fake, telegram) = (LlmFake::start(), TelegramFake::start());
+    fake.answer_with(super::parrot);
+    let (alice, eve) = (telegram.user("Alice"), telegram.user("<b>Alice</b> `\u{202E}"));
+    let (home, eves) = (telegram.private_chat(alice), telegram.private_chat(eve));
+    let group = telegram.supergroup("House");
+    telegram.add_user(group, alice);
+    telegram.add_user(group, eve);
+    let daemon = TestDaemon::on_telegram(PROGRAM, &fake, &telegram, alice).with("users.alice.role", "\"admin\"");
+    let mut daemon_runs = daemon.serve();
+    daemon_runs.wait_for_log("ready", SOON);
+
+    telegram.say(eves, eve, "/start");
+    let told = telegram.wait_for_text(eves, &format!("Your id here is telegram:{eve}."), SOON);
+    let code = Stored::of(&daemon).words("SELECT code FROM pairing").remove(0);
+    assert!(told.text.contains(&code), "{}", told.text);
+    telegram.say(eves, eve, "/start again");
+    telegram.say(group, eve, "/start@cortex_bot");
+
+    telegram.say(home, alice, &format!("/pair {code}"));
+    let shown = telegram.wait_for_text(home, &format!("/pair {code} {eve}"), SOON);
+    assert!(
+        shown
+            .text
+            .contains("They call themselves <b>Alice</b> `⟨U+202E⟩ (their own words;"),
+        "{}",
+        shown.text
+    );
+    telegram.say(home, alice, &format!("/pair {code} {alice}"));
+    telegram.wait_for_text(home, "I gave that code to another id", SOON);
+    telegram.say(home, alice, &format!("/pair {code} {eve} eve"));
+    telegram.wait_for_text(home, "is now the user eve, with the role user", SOON);
+    telegram.wait_for_text(eves, LET_IN, SOON);
+    telegram.say(eves, eve, "hello");
+    telegram.wait_for_text(eves, "You said hello.", SOON);
+    assert_eq!(telegram.messages(eves).len(), 3, "{}", telegram.transcript(eves));
+    assert_eq!(telegram.messages(group).len(), 0, "{}", telegram.transcript(group));
+    assert!(!daemon_runs.log().contains(&code), "{}", daemon_runs.log());
 }

@@ -19,6 +19,8 @@ mod params;
 mod people;
 mod post;
 mod press;
+mod remote;
+mod report;
 mod say;
 mod state;
 mod updates;
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What differs from one fake to the next.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// The port on 127.0.0.1; 0 for a free one.
     pub port: u16,
@@ -57,6 +60,8 @@ pub struct Options {
     pub rich_messages: bool,
     /// Whether the parameters of each call and the text of each edit are kept. A benchmark does without.
     pub keeps_bodies: bool,
+    /// Whether the fake can be controlled over HTTP, from another process.
+    pub remote_control: bool,
 }
 
 impl Default for Options {
@@ -69,6 +74,7 @@ impl Default for Options {
             reads_all_group_messages: true,
             rich_messages: true,
             keeps_bodies: true,
+            remote_control: false,
         }
     }
 }
@@ -76,6 +82,7 @@ impl Default for Options {
 /// The running server. Dropping it ends it, and panics if it was asked something that no careful client would ask.
 pub struct TelegramFake {
     control: Control,
+    control_address: Option<SocketAddr>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -88,22 +95,27 @@ impl TelegramFake {
 
     /// Starts a server.
     pub fn start_with(options: Options) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], options.port));
-        let listener = TcpListener::bind(address).expect("the port is free");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        listener.set_nonblocking(true).expect("a socket can be non-blocking");
+        let (listener, address) = listen(options.port);
+        let control = options.remote_control.then(|| listen(0));
+        let (control, control_address) = control.unzip();
         let shared = Arc::new(Shared::new(options, address));
         let stop = CancellationToken::new();
         let thread = std::thread::spawn({
             let shared = Arc::clone(&shared);
             let stop = stop.clone();
-            move || http::run(listener, shared, &stop)
+            move || http::run(listener, control, shared, &stop)
         });
         Self {
             control: Control::new(shared),
+            control_address,
             stop,
             thread: Some(thread),
         }
+    }
+
+    /// Where control commands are taken, even in an outage; none unless the options have it.
+    pub fn control_url(&self) -> Option<String> {
+        self.control_address.map(|address| format!("http://{address}/control"))
     }
 
     /// Ends the server; panics when a request was wrong.
@@ -128,6 +140,13 @@ impl TelegramFake {
             violations.join("\n")
         );
     }
+}
+
+fn listen(port: u16) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    listener.set_nonblocking(true).expect("a socket can be non-blocking");
+    (listener, address)
 }
 
 impl Deref for TelegramFake {

@@ -88,6 +88,7 @@ pub(super) enum BotStatus {
 
 /// A message of anyone.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "none of them says anything of another")]
 pub(super) struct Message {
     /// As the Bot API writes it.
     pub(super) json: Map<String, Value>,
@@ -181,9 +182,14 @@ impl Chat {
             username: None,
             members: BTreeSet::new(),
             admins: BTreeSet::new(),
-            bot: BotStatus::Member,
+            bot: if kind == Kind::Channel {
+                BotStatus::Administrator
+            } else {
+                BotStatus::Member
+            },
             messages: BTreeMap::new(),
-            last_message: 0,
+            // In a forum, 1 is the topic that is there always.
+            last_message: i64::from(kind == Kind::Forum),
             topics: BTreeMap::new(),
             upgraded_to: None,
             actions: Vec::new(),

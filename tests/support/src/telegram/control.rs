@@ -1,6 +1,6 @@
 //! What tests hold of a running fake.
 
-use super::state::{Shared, TOKEN};
+use super::state::{Shared, State, TOKEN};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +46,11 @@ impl Control {
     /// Goes on with other update ids, as Telegram does after a week without updates. What was handed out is not sent again.
     pub fn restart_update_ids_at(&self, id: i64) {
         self.shared.change(|state| state.updates.restart_ids_at(id));
+    }
+
+    /// Forgets people, chats, calls and faults. The clock, the webhook and the numbers of updates go on.
+    pub fn reset(&self) {
+        self.shared.change(State::reset);
     }
 
     /// Waits until it is so, and tells whether it came to that. It is asked again after each call and each act of a person.

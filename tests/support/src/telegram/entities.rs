@@ -32,6 +32,9 @@ pub(super) fn units(text: &str) -> usize {
 /// The entities that a client makes of typed text: commands, mentions, links.
 pub(super) fn detect(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
+    if !text.contains(['@', '/']) {
+        return found;
+    }
     let mut before = None;
     let mut offset = 0;
     let mut rest = text;
@@ -39,12 +42,12 @@ pub(super) fn detect(text: &str) -> Vec<Value> {
         let is_start = before.is_none_or(|before: char| !before.is_alphanumeric() && before != '_' && before != '/');
         let token = if is_start { token(rest) } else { None };
         let length = token.map_or(letter.len_utf8(), |(_, length)| length);
-        let (taken, left) = rest.split_at(length);
+        let (piece, left) = rest.split_at(length);
         if let Some((kind, _)) = token {
-            found.push(json!({"offset": offset, "length": units(taken), "type": kind}));
+            found.push(json!({"offset": offset, "length": units(piece), "type": kind}));
         }
-        offset += units(taken);
-        before = taken.chars().next_back();
+        offset += units(piece);
+        before = piece.chars().next_back();
         rest = left;
     }
     found
@@ -134,7 +137,8 @@ fn nesting_mistake(mut spans: Vec<(usize, usize, &str)>) -> Option<String> {
                 return Some(format!("{names} overlap"));
             }
             let is_same = (outer.0, outer.1) == (span.0, span.1);
-            if !may_contain(outer.2, span.2) && !(is_same && may_contain(span.2, outer.2)) {
+            let may_nest = may_contain(outer.2, span.2) || (is_same && may_contain(span.2, outer.2));
+            if !may_nest {
                 return Some(format!("{names} cannot be nested"));
             }
         }

@@ -1,10 +1,12 @@
 //! The server: paths, the forms in which parameters come, the envelope of answers.
 
+use super::Control;
 use super::faults::Disturbance;
 use super::handling::{self, Delivery, Reply};
-use super::listener::{Cut, GatedListener};
+use super::listener::{Cut, Gate, GatedListener};
 use super::methods::{self, ApiError};
 use super::params::{Params, Upload};
+use super::remote;
 use super::state::{Shared, TOKEN};
 use super::updates;
 use axum::Router;
@@ -12,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -21,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 /// Uploads end here.
 const LARGEST_BODY_BYTES: usize = 60 * 1024 * 1024;
 
-/// Serves until it is told to stop; all connections end with it.
-pub(super) fn run(listener: StdListener, shared: Arc<Shared>, stop: &CancellationToken) {
+/// Serves until it is told to stop; all connections end with it. The second listener stays open in an outage.
+pub(super) fn run(listener: StdListener, control: Option<StdListener>, shared: Arc<Shared>, stop: &CancellationToken) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("telegram-fake")
@@ -30,23 +32,42 @@ pub(super) fn run(listener: StdListener, shared: Arc<Shared>, stop: &Cancellatio
         .build()
         .expect("a runtime for the fake server");
     runtime.block_on(async {
-        let inner = TcpListener::from_std(listener).expect("the socket is bound and non-blocking");
-        let router = Router::new()
-            .fallback(serve)
-            .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
-            .with_state(Arc::clone(&shared));
-        let listener = GatedListener { inner, shared };
-        let service = router.into_make_service_with_connect_info::<Cut>();
+        let api = serve_on(listener, Arc::clone(&shared), None);
+        let control = async {
+            match control {
+                Some(listener) => serve_on(listener, shared, Some(Arc::default())).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = axum::serve(listener, service).into_future() => {}
+            () = api => {}
+            () = control => {}
             () = stop.cancelled() => {}
         }
     });
     runtime.shutdown_background();
 }
 
+/// Serves on a socket, behind the gate that is shut in an outage or behind one of its own.
+async fn serve_on(listener: StdListener, shared: Arc<Shared>, gate: Option<Arc<Gate>>) {
+    let inner = TcpListener::from_std(listener).expect("the socket is bound and non-blocking");
+    let gate = gate.unwrap_or_else(|| Arc::clone(&shared.gate));
+    let router = Router::new()
+        .fallback(serve)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
+        .with_state(shared);
+    let service = router.into_make_service_with_connect_info::<Cut>();
+    // It ends with the runtime only.
+    let _ = axum::serve(GatedListener { inner, gate }, service).await;
+}
+
 async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<Cut>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
+    if shared.options.remote_control
+        && let Some(command) = path.strip_prefix("/control/")
+    {
+        return remote_control(Control::new(shared), command.to_owned(), request).await;
+    }
     if let Some(path) = path.strip_prefix("/file/bot") {
         return download(&shared, path);
     }
@@ -71,6 +92,24 @@ async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<
         Reply::of(Err(ApiError::not_found("Not Found: method not found"))).into()
     };
     deliver(delivery, &cut).await
+}
+
+/// Control commands may wait, so they get a thread.
+async fn remote_control(control: Control, command: String, request: Request) -> Response {
+    let params = match read(request).await {
+        Ok(params) => params,
+        Err(error) => return refused(&error),
+    };
+    let run = move || remote::command(&control, &command, &params);
+    let answer = tokio::task::spawn_blocking(run).await;
+    let (status, body) = match answer.unwrap_or_else(|gone| Err(gone.to_string())) {
+        // A text that is to be read.
+        Ok(Value::String(text)) => return text.into_response(),
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error})),
+    };
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (status, json, body.to_string()).into_response()
 }
 
 async fn poll(shared: &Shared, params: &Params) -> Delivery {

@@ -9,7 +9,7 @@ const PRIVATE_GAP: Duration = Duration::from_secs(1);
 /// A caller that keeps to the second exactly is not punished for the time that its calls are under way.
 const SLACK: Duration = Duration::from_millis(50);
 const PER_GROUP: usize = 20;
-const GROUP_STRETCH: Duration = Duration::from_secs(60);
+const GROUP_STRETCH: Duration = Duration::from_mins(1);
 const PER_ACCOUNT: usize = 30;
 const ACCOUNT_STRETCH: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,5 @@
 //! Connections that can be cut: one by the answer to it, or all of them at once.
 
-use super::state::Shared;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use std::io;
@@ -45,7 +44,7 @@ impl Gate {
 /// Accepts as long as the gate is open; closes new connections at once when it is shut.
 pub(super) struct GatedListener {
     pub(super) inner: TcpListener,
-    pub(super) shared: Arc<Shared>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Listener for GatedListener {
@@ -59,7 +58,7 @@ impl Listener for GatedListener {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
-            let Some(token) = self.shared.gate.enter() else {
+            let Some(token) = self.gate.enter() else {
                 continue;
             };
             let _ = stream.set_nodelay(true);

@@ -76,9 +76,21 @@ impl Control {
 
     /// A channel with the bot as an administrator.
     pub fn channel(&self, title: &str) -> i64 {
-        let id = self.add_chat(FIRST_SUPERGROUP, Kind::Channel, title);
-        self.promote_bot(id);
-        id
+        self.add_chat(FIRST_SUPERGROUP, Kind::Channel, title)
+    }
+
+    /// Makes people who are not there yet, with private chats where they are wanted.
+    pub(super) fn ensure_people(&self, people: &[i64], with_chats: bool) {
+        self.shared.change(|state| {
+            for id in people {
+                if !state.people.contains_key(id) {
+                    state.add_person(*id, &format!("User {id}"), false);
+                }
+                if with_chats && !state.chats.contains_key(id) {
+                    state.add_private_chat(*id, BotStatus::Member);
+                }
+            }
+        });
     }
 
     fn add_chat(&self, first: i64, kind: Kind, title: &str) -> i64 {

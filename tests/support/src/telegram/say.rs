@@ -74,6 +74,29 @@ impl Control {
         }
     }
 
+    /// Has each of these people write messages in their private chats, all at once. `{n}` and `{chat}` in the text stand for the
+    /// number of the message and the chat.
+    pub fn say_each(&self, people: &[i64], messages: usize, text: &str) {
+        self.shared.change(|state| {
+            for number in 1..=messages {
+                for user in people {
+                    let text = text.replace("{n}", &number.to_string()).replace("{chat}", &user.to_string());
+                    let content = Map::from_iter([
+                        ("from".to_owned(), state.person(*user).json()),
+                        ("text".to_owned(), json!(text)),
+                    ]);
+                    let post = Post {
+                        content,
+                        reply_to: None,
+                        thread: None,
+                        is_service: false,
+                    };
+                    state.post(*user, post);
+                }
+            }
+        });
+    }
+
     /// Has someone paste a long text, which their client sends in as many messages as it needs.
     pub fn paste(&self, chat: i64, user: i64, text: &str) -> Vec<MessageHandle> {
         let mut parts = vec![String::new()];

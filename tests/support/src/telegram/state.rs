@@ -11,7 +11,7 @@ use super::updates::Updates;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     changed: Condvar,
     /// Wakes pollers.
     pub(super) queued: Notify,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) options: Options,
     pub(super) address: SocketAddr,
 }
@@ -39,7 +39,7 @@ impl Shared {
             state: Mutex::new(State::new(&options)),
             changed: Condvar::new(),
             queued: Notify::new(),
-            gate: Gate::default(),
+            gate: Arc::default(),
             options,
             address,
         }
@@ -123,6 +123,21 @@ impl State {
             commands: BTreeMap::new(),
             last_id: 0,
         }
+    }
+
+    /// Forgets all but the clock and the numbers that must go on.
+    pub(super) fn reset(&mut self) {
+        self.updates.drop_pending();
+        self.people.clear();
+        self.chats.clear();
+        self.presses.clear();
+        self.files.clear();
+        self.calls.clear();
+        self.polls.clear();
+        self.violations.clear();
+        self.faults.clear();
+        self.limits = Limits::default();
+        self.commands.clear();
     }
 
     /// The time of the fake's clock.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const LONGEST_POLL: Duration = Duration::from_secs(50);
 const CALLBACK_LIFE: Duration = Duration::from_secs(150);
 const INLINE_QUERY_LIFE: Duration = Duration::from_secs(30);
-const MESSAGE_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const MESSAGE_LIFE: Duration = Duration::from_hours(24);
 /// What a bot gets only when it asks for it by name.
 const NOT_BY_DEFAULT: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
 /// Real ones begin anywhere.
@@ -146,6 +146,8 @@ impl State {
         let mut json = Map::new();
         json.insert(kind.to_owned(), body);
         let now = self.now();
+        // The timeline is about what people write.
+        let chat = chat.filter(|_| kind == "message" || kind == "channel_post");
         Some(self.updates.push(json, chat, now, life))
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A message as it stands in its chat.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "none of them says anything of another")]
 pub struct BotMessage {
     /// The chat's id.
     pub chat: i64,
@@ -234,6 +235,13 @@ impl Control {
         let state = self.shared.state();
         let file = state.files.get(file["file_id"].as_str()?)?;
         Some((file.name.clone(), file.bytes.to_vec()))
+    }
+
+    /// How many chats got a message of the bot.
+    pub fn answered_chats(&self) -> usize {
+        let state = self.shared.state();
+        let chats = state.chats.values();
+        chats.filter(|chat| !chat.timeline.sends.is_empty()).count()
     }
 
     /// Whether the chat shows the bot as typing now: for five seconds, or until a message of its comes.

@@ -18,12 +18,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(fake: &TelegramFake) -> Self {
+        Self::at(&fake.api_url(), fake.token())
+    }
+
+    pub(crate) fn at(api_url: &str, token: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build();
         Self {
-            base: format!("{}/bot{}", fake.api_url(), fake.token()),
+            base: format!("{api_url}/bot{token}"),
             http: reqwest::Client::new(),
             runtime: runtime.expect("a runtime").into(),
         }
@@ -34,6 +38,7 @@ impl Client {
         self.try_call(method, params).expect("an answer")
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "all callers make it for the call")]
     pub(crate) fn try_call(&self, method: &str, params: Value) -> Result<Value, reqwest::Error> {
         let request = self.http.post(format!("{}/{method}", self.base)).json(&params);
         self.runtime.block_on(async { request.send().await?.json().await })

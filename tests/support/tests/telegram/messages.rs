@@ -121,7 +121,7 @@ fn messages_that_are_not_there_are_refused() {
 fn old_messages_cannot_be_deleted() {
     let (fake, client, alice) = one_chat();
     let sent = client.send(alice, "x");
-    fake.advance(Duration::from_secs(49 * 60 * 60));
+    fake.advance(Duration::from_hours(49));
     assert_eq!(
         client.refused("deleteMessage", json!({"chat_id": alice, "message_id": sent})),
         "400 Bad Request: message can't be deleted"

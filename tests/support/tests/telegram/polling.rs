@@ -161,7 +161,7 @@ fn presses_die_in_the_queue_sooner_than_messages() {
     let left = client.updates(0);
     assert_eq!(left.len(), 1);
     assert!(left[0]["message"].is_object());
-    fake.advance(Duration::from_secs(24 * 60 * 60));
+    fake.advance(Duration::from_hours(24));
     assert!(client.updates(0).is_empty());
 }
 

@@ -1,5 +1,7 @@
 //! Methods about the bot itself.
 
+#![expect(clippy::unnecessary_wraps, reason = "all methods have one form")]
+
 use super::{Answer, ApiError, Context};
 use crate::telegram::Options;
 use crate::telegram::state::bot;

@@ -5,6 +5,7 @@ use super::{Answer, ApiError, Context};
 use crate::telegram::chat::File;
 use crate::telegram::state::State;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 const LONGEST_CAPTION: usize = 1024;
 const LARGEST_UPLOAD_BYTES: usize = 50 * 1024 * 1024;
@@ -28,14 +29,14 @@ fn send(context: &mut Context<'_>, kind: &str, largest: usize) -> Answer {
     let chat = context.open_chat()?;
     let caption = context.formatted("caption", "caption_entities", LONGEST_CAPTION, "message caption is too long")?;
     let file_id = file(context, kind, largest)?;
-    let mut content = Map::new();
-    content.insert(kind.to_owned(), context.state.describe_file(&file_id, kind));
+    let mut fields = Map::new();
+    fields.insert(kind.to_owned(), context.state.describe_file(&file_id, kind));
     if !caption.text.is_empty() {
         let [text, entities] = text_fields(caption);
-        content.extend(text.1.map(|text| ("caption".to_owned(), text)));
-        content.extend(entities.1.map(|entities| ("caption_entities".to_owned(), entities)));
+        fields.extend(text.1.map(|text| ("caption".to_owned(), text)));
+        fields.extend(entities.1.map(|entities| ("caption_entities".to_owned(), entities)));
     }
-    context.post(chat, content)
+    context.post(chat, fields)
 }
 
 /// The id of the file of the call, which is uploaded with it, or known already.
@@ -137,7 +138,7 @@ impl State {
             }
             _ => {
                 json["file_name"] = json!(file.name);
-                let is_text = file.name.ends_with(".txt");
+                let is_text = Path::new(&file.name).extension().is_some_and(|ending| ending == "txt");
                 json["mime_type"] = json!(if is_text { "text/plain" } else { "application/octet-stream" });
             }
         }

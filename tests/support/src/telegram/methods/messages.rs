@@ -12,7 +12,7 @@ use std::time::Duration;
 const LONGEST_TEXT: usize = 4096;
 /// In bytes, before parsing.
 const LONGEST_RAW_TEXT: usize = 32_768;
-const DELETABLE_FOR: Duration = Duration::from_secs(48 * 60 * 60);
+const DELETABLE_FOR: Duration = Duration::from_hours(48);
 const NOT_MODIFIED: &str = "message is not modified: specified new message content and reply markup are exactly the same as a \
     current content and reply markup of the message";
 
@@ -198,7 +198,7 @@ pub(super) fn send_message(context: &mut Context<'_>) -> Answer {
 
 pub(super) fn edit_message_text(context: &mut Context<'_>) -> Answer {
     let (chat, id) = context.own_message()?;
-    let content = if context.params.has("rich_message") {
+    let shown = if context.options.rich_messages && context.params.has("rich_message") {
         let rich = context.rich_message()?;
         [("rich_message", Some(rich)), ("text", None), ("entities", None)]
     } else {
@@ -211,7 +211,7 @@ pub(super) fn edit_message_text(context: &mut Context<'_>) -> Answer {
         return Err(ApiError::bad("there is no text in the message to edit"));
     }
     let link_preview_disabled = context.has_no_link_preview();
-    let mut fields = Vec::from(content);
+    let mut fields = Vec::from(shown);
     // Without one, the old one goes.
     fields.push(("reply_markup", keyboard));
     let answer = context.change(chat, id, fields)?;
