@@ -5,6 +5,7 @@
 mod accept;
 mod approvals;
 mod claim;
+mod condition;
 mod identity;
 mod message;
 mod query;

@@ -1,8 +1,11 @@
-//! What happens by time alone: questions expire, and a slow look finds turns that nobody works on.
+//! What happens beside the events: questions expire, a slow look finds turns that nobody works on, accounts' conditions change.
 
 use super::scheduler::Scheduler;
+use crate::store::Store;
+use cortex_chat::{Condition, ConnectorName};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// The longest sleep between two looks at what expires; new questions expire later than this.
@@ -44,6 +47,25 @@ pub(super) async fn forgotten_turns(scheduler: Arc<Scheduler>, shutdown: Cancell
         tokio::select! {
             () = tokio::time::sleep(LOOK_FOR_TURNS) => scheduler.fill().await,
             () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Puts on record when an account becomes contested, and when it no longer is.
+pub(super) async fn conditions(
+    store: Store,
+    mut changes: mpsc::UnboundedReceiver<(ConnectorName, Condition)>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let change = tokio::select! {
+            biased;
+            Some(change) = changes.recv() => change,
+            () = shutdown.cancelled() => return,
+        };
+        let (connector, condition) = change;
+        if let Err(error) = store.record_condition(connector.clone(), condition).await {
+            tracing::error!(%error, connector.name = %connector, "a change of the account's condition could not be put on record");
         }
     }
 }

@@ -227,10 +227,10 @@ impl Rig {
     }
 
     /// Ends a growing answer the way a turn does.
-    fn end(&self, turn: TurnId, answer: &LiveAnswer, text: &str) {
+    fn end(&self, turn: TurnId, answer: &Arc<LiveAnswer>, text: &str) {
         answer.close();
         self.pacer.show(vec![row(MessageId::answer(turn, 0, 0), "home", text)]);
-        self.pacer.end_live(&"home".into(), turn, 0);
+        self.pacer.end_live(&"home".into(), turn, answer);
     }
 
     async fn until(&self, condition: impl Fn(&[Did]) -> bool) {
