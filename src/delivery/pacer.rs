@@ -352,3 +352,23 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+impl Pacer {
+    /// Carries out what it can, without waiting for timers.
+    pub(super) async fn settle(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.take(command);
+        }
+        while let Some(ended) = self.in_flight.next().await {
+            self.finish(ended, Instant::now());
+        }
+    }
+
+    /// What it remembers of chats after so much time in which nothing happened.
+    pub(super) fn remembered_after(&mut self, quiet: Duration) -> Vec<String> {
+        self.ring(Instant::now() + quiet);
+        assert!(!self.chats.is_empty() || (self.timers.is_empty() && self.queue.is_empty() && self.moved.is_empty()));
+        self.chats.keys().map(ToString::to_string).collect()
+    }
+}

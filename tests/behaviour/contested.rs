@@ -88,12 +88,12 @@ impl Rig {
             models.fake = {{ kind = "openai", base_url = {:?}, model = "test", retries = 0 }}
             users.alice.identities = ["{ACCOUNT}:alice"]
             connectors.{ACCOUNT}.kind = "console"
-            tools.files.folders.files = {{ path = {:?}, writable = true }}
-            store.path = {:?}
+            tools.files.folders.files = {{ path = "{}", writable = true }}
+            store.path = "{}"
             "#,
             fake.base_url(),
-            folder.path().join("files"),
-            store_of(folder.path()),
+            folder.path().join("files").display(),
+            store_of(folder.path()).display(),
         );
         let nothing = |_: &str| None;
         let loaded = config::parse(&config, Path::new("cortex.toml"), &nothing, &known_tools());
@@ -168,14 +168,19 @@ impl Rig {
     async fn hears(&self, words: &str) -> String {
         let deadline = Instant::now() + SOON;
         loop {
-            let mut said = self.platform.said.lock().unwrap();
-            if let Some(place) = said.iter().position(|text| text.contains(words)) {
-                return said.drain(..=place).next_back().unwrap();
+            if let Some(text) = self.heard(words) {
+                return text;
             }
-            assert!(Instant::now() < deadline, "not said: {words}; but {said:?}");
-            drop(said);
+            let said = || self.platform.said.lock().unwrap().clone();
+            assert!(Instant::now() < deadline, "not said: {words}; but {:?}", said());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    fn heard(&self, words: &str) -> Option<String> {
+        let mut said = self.platform.said.lock().unwrap();
+        let place = said.iter().position(|text| text.contains(words))?;
+        said.drain(..=place).next_back()
     }
 
     fn number(&self, sql: &str) -> i64 {
