@@ -2,6 +2,7 @@
 
 use super::growing::Growing;
 use super::job::{Ended, Show, Task};
+use super::live::LiveAnswer;
 use super::pace::Pace;
 use super::pacer::LiveStart;
 use super::queue::Urgency;
@@ -9,6 +10,7 @@ use crate::domain::TurnId;
 use crate::store::{MessageId, MessageRow};
 use cortex_chat::{Address, Capabilities, ChatId, ChatKind, MessageKind, OutboundError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -74,12 +76,17 @@ impl Chat {
 
     /// Begins to show a growing answer.
     pub(super) fn begin_live(&mut self, start: LiveStart) {
-        self.growing.insert(start.turn, Growing::new(start));
+        let turn = start.turn;
+        let mut growing = Growing::new(start);
+        if let Some(earlier) = self.growing.remove(&turn) {
+            growing.take_over(earlier);
+        }
+        self.growing.insert(turn, growing);
     }
 
-    /// Ends the showing of a growing answer. One that its turn has begun since goes on.
-    pub(super) fn end_live(&mut self, turn: TurnId, segment: u32) {
-        if self.growing.get(&turn).is_none_or(|growing| growing.segment() != segment) {
+    /// Ends the showing of a growing answer. Another that its turn has begun since goes on.
+    pub(super) fn end_live(&mut self, turn: TurnId, answer: &Arc<LiveAnswer>) {
+        if self.growing.get(&turn).is_none_or(|growing| !growing.shows(answer)) {
             return;
         }
         if let Some(growing) = self.growing.remove(&turn) {

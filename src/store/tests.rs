@@ -51,6 +51,7 @@ impl Rig {
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
             model_label: "a model".into(),
+            contested: crate::contested::Contested::default(),
         };
         Self {
             store,

@@ -204,8 +204,11 @@ async fn threads_of_a_chat_take_turns() {
 async fn end_of_an_earlier_run_leaves_the_next_one_growing() {
     let rig = Rig::new(silent(1000), Vec::new());
     let turn = TurnId::new();
-    let answer = rig.live(turn);
-    rig.pacer.end_live(&"home".into(), turn, 7);
-    rig.grow(&answer, "text");
+    let earlier = rig.live(turn);
+    rig.grow(&earlier, "text");
     rig.until(|did| did == [sent("text")]).await;
+    let later = rig.live(turn);
+    rig.pacer.end_live(&"home".into(), turn, &earlier);
+    rig.grow(&later, "other");
+    rig.until(|did| did == [sent("text"), edited("other")]).await;
 }
