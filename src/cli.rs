@@ -5,6 +5,7 @@ mod check;
 mod logging;
 mod run;
 mod setup;
+mod users;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Command {
     Run(run::Arguments),
     /// Check a config and say what is wrong with it
     Check(check::Arguments),
+    /// Tell who is served, let strangers in, remove them
+    Users(users::Arguments),
 }
 
 /// Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage or config.
@@ -34,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Chat(arguments) => chat::main(arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
+        Command::Users(arguments) => users::main(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("cortex: {error:#}");

@@ -25,10 +25,12 @@ mod values;
 mod words;
 
 pub use access::{AccessMode, AccessSettings};
+#[cfg(feature = "telegram")]
+pub use connectors::TelegramSettings;
 pub use connectors::{ConnectorKind, ConnectorSettings};
 pub use embedded::{Embedded, EmbeddedDefaults};
 pub use engine::EngineSettings;
-pub use environment::{Environment, NoFolders, Paths, ProcessEnvironment, paths};
+pub use environment::{Environment, NoFolders, Paths, ProcessEnvironment, paths, store_in};
 pub use gate::GateSettings;
 pub use log::{LogFormat, LogSettings};
 pub use models::{ModelHost, ModelKind, ModelSettings, OpenAiSettings, Prices};
@@ -195,7 +197,7 @@ impl Settings {
             root.warn_about(
                 "users",
                 "names nobody with an identity",
-                "nobody will be answered; add one to [users.NAME]",
+                "nobody will be answered before they are let in with `cortex users pair`; or add one to [users.NAME]",
             );
         }
         root.finish();

@@ -105,6 +105,7 @@ impl Daemon {
         tasks.spawn(watch::expiries(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));
+        tasks.spawn(watch::handed_over(Arc::clone(&scheduler), intake.clone()));
         for connector in connectors {
             tasks.spawn(read(connector, Arc::clone(&inbox), intake.clone(), fail.clone()));
         }

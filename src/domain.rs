@@ -59,6 +59,15 @@ impl fmt::Display for UserName {
     }
 }
 
+/// Names of users, models and the like appear in keys, logs and chats, so they stay short.
+pub const LONGEST_NAME_BYTES: usize = 64;
+
+/// Whether this can be the name of a user, a model and the like.
+pub fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && name.len() <= LONGEST_NAME_BYTES && name.chars().all(allowed)
+}
+
 /// What a user is to the daemon. The order is the order of rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +77,16 @@ pub enum Role {
     User,
     /// Runs the daemon too.
     Admin,
+}
+
+impl Role {
+    /// The word in configs and in sentences.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// How much harm a tool can do. The order is the order of harm.

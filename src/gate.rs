@@ -11,4 +11,4 @@ mod visible;
 pub use approval::{Approval, ApprovalStatus, Binding, Choice, Question};
 pub use keywords::{About, Keywords, Spoken, Word};
 pub use policy::{Policy, Requirement};
-pub use visible::make_visible;
+pub use visible::{in_one_line, make_visible, quoted};

@@ -2,7 +2,7 @@
 
 mod command;
 
-pub use command::{Command, Which};
+pub use command::{COMMANDS, Command, PairRequest, Which};
 
 use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
@@ -21,7 +21,7 @@ const PARTS_APART: SignedDuration = SignedDuration::from_secs(3);
 pub struct Situation<'a> {
     /// Who the sender is to us.
     pub user: Option<&'a UserName>,
-    /// Whether this stranger was told so lately.
+    /// Whether this stranger has been told how to be let in, and need not be told again.
     pub stranger_told: bool,
     /// The words that decide.
     pub keywords: &'a Keywords,
@@ -98,7 +98,7 @@ pub enum Intent {
     Ignore(&'static str),
     /// Tell the sender something.
     Say(String),
-    /// Tell a stranger that they are one.
+    /// Tell a stranger that they are one, and how to be let in.
     TellStranger,
     /// A new request.
     Ask {
@@ -130,7 +130,8 @@ pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
         return Intent::Ignore("not a person");
     }
     let Some(user) = situation.user else {
-        let may_tell = event.chat_kind == ChatKind::OneToOne && !situation.stranger_told;
+        let writes = matches!(event.kind, EventKind::Message(_));
+        let may_tell = writes && event.chat_kind == ChatKind::OneToOne && !situation.stranger_told;
         return if may_tell {
             Intent::TellStranger
         } else {

@@ -4,9 +4,11 @@
 
 mod accept;
 mod approvals;
+mod beside;
 mod claim;
 mod identity;
 mod message;
+mod pairing;
 mod query;
 mod recover;
 mod rows;
@@ -16,9 +18,11 @@ mod toolrun;
 
 pub use accept::{Accepted, RouterSettings};
 pub use approvals::Expired;
+pub use beside::StoreBeside;
 pub use claim::{ClaimedTurn, HistoryEntry};
-pub use identity::{DeclaredUser, PersonContext};
+pub use identity::{DeclaredUser, KnownUser, Origin, PersonContext, Removal};
 pub use message::{MessageId, MessageRow, Shown};
+pub use pairing::{PairingAnswer, PairingAttempt, PairingRefusal, Stranger};
 pub use query::{OpenTurn, StatusFacts, UsageTotals};
 pub use recover::Recovered;
 pub use sqlite::{OpenError, Store};

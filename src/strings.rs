@@ -1,9 +1,9 @@
 //! The sentences that people and models read from the daemon itself, in one place and away from logic.
 
-use crate::domain::{Risk, Role};
-use crate::gate::make_visible;
+use crate::domain::{Risk, Role, UserName};
+use crate::gate::{make_visible, quoted};
 use crate::turn::{CallOutcome, ToolLogEntry};
-use cortex_chat::Text;
+use cortex_chat::{ConnectorName, SenderId, Text};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -117,10 +117,7 @@ pub const TOOL_BLOCKED: &str = "this tool is blocked for the user";
 pub const USER_REMOVED: &str = "the user who asked for this may no longer use the bot";
 /// Another role is needed.
 pub fn role_too_low(needed: Role) -> String {
-    format!(
-        "this tool needs the role {}",
-        if needed == Role::Admin { "admin" } else { "user" }
-    )
+    format!("this tool needs the role {}", needed.as_str())
 }
 /// Too dangerous for this person.
 pub fn risk_too_high(risk: Risk, limit: Risk) -> String {
@@ -137,8 +134,85 @@ pub const CUT_SHORT: &str = "_(Stopped looking further: the limit of tool rounds
 pub const STOPPED: &str = "_(Stopped.)_";
 /// The live message before there is anything to show.
 pub const WORKING: &str = "…";
-/// A message from nobody we know.
-pub const STRANGER: &str = "I only talk with people I know. Ask the person who runs me to add you.";
+/// A message from nobody we know: with the code an admin can let them in, with the id the owner can name them in the config.
+pub fn stranger(code: &str, connector: &ConnectorName, sender: &SenderId, valid: Duration) -> String {
+    format!(
+        "I only talk with people I know. To be let in, give this code to the person who runs me: `{code}`. It is valid for {}.\n\n\
+         Your id here is {}.",
+        duration(valid),
+        quoted(&format!("{connector}:{sender}"))
+    )
+}
+/// A stranger whom an admin has let in.
+pub const PAIRED: &str = "You can talk to me now. `/help` shows what I can do.";
+/// `/pair` by somebody else.
+pub const PAIR_ONLY_ADMINS: &str = "Only an admin can let people in.";
+/// `/pair` where others read along.
+pub const PAIR_ONLY_ALONE: &str = "I let nobody in from a room. Write that to me in a one-to-one chat.";
+/// `/pair` without a code, or with too much.
+pub const PAIR_HOW: &str = "`/pair CODE` shows whom I gave a code to, and how to let them in. The stranger has the code from me: \
+     I tell it to whoever writes to me in a one-to-one chat and is no user.";
+/// A code that lets nobody in.
+pub const PAIRING_NO_SUCH_CODE: &str =
+    "There is no such code, or it has run out or been used. The stranger can get a new one by writing to me again.";
+/// The code is right and the id is not.
+pub const PAIRING_OTHER_ID: &str = "I gave that code to another id than this, so nobody was let in. If that id is not the one of \
+     whom you mean, the code is not theirs.";
+/// Too many tries.
+pub const PAIRING_LOCKED: &str =
+    "Too many wrong codes or ids were tried, so nobody can be let in for ten minutes. Then a new code is needed.";
+/// A name that no user can have.
+pub const PAIRING_UNUSABLE_NAME: &str = "The name of a user has 1 to 64 letters a-z, A-Z, digits, `_`, `-` or `.`.";
+
+/// A code of somebody who is a user by now.
+pub fn pairing_of_user(name: &UserName) -> String {
+    format!("That person is already the user {}.", quoted(&name.0))
+}
+
+/// Who was given a code, for an admin. What the stranger says of themselves is marked as such, and cannot become markup.
+pub fn pairing_preview(code: &str, connector: &ConnectorName, sender: &SenderId, display_name: Option<&Text>) -> String {
+    let mut text = format!(
+        "I gave this code to:\n\n- Connector: {}\n- Id: {}\n",
+        quoted(connector.as_str()),
+        quoted(sender.as_str())
+    );
+    if let Some(name) = display_name {
+        let name = claimed_name(name);
+        let _ = writeln!(
+            text,
+            "- They call themselves {} (their own words; anybody can take any name)",
+            quoted(&name)
+        );
+    }
+    let command = format!("/pair {code} {sender}");
+    let _ = write!(
+        text,
+        "\nIf you know that this id is theirs, {} makes them a user. With a NAME after it they become the user of that name; \
+         where there is one already, this is one more identity of that user, with all rights of theirs.",
+        quoted(&command)
+    );
+    text
+}
+
+/// A display name, cut to what fits a line.
+pub fn claimed_name(name: &Text) -> String {
+    const LONGEST: usize = 64;
+    let mut shown: String = name.as_str().chars().take(LONGEST).collect();
+    if shown.len() < name.as_str().len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A stranger was let in, for the admin.
+pub fn paired(connector: &ConnectorName, sender: &SenderId, user: &UserName, role: Role) -> String {
+    format!(
+        "{} is now the user {}, with the role {}. I have told them.",
+        quoted(&format!("{connector}:{sender}")),
+        quoted(&user.0),
+        role.as_str()
+    )
+}
 /// The day's tokens are used up.
 pub const OVER_BUDGET: &str =
     "Your tokens for today are used up, so I do not start this. `/usage` shows them; the count begins anew at midnight UTC.";
@@ -169,21 +243,24 @@ pub const EVENT_SET_ASIDE: &str = "A message from you could not be handled three
 /// What listeners of a turn are told when it waits.
 pub const CONFIRM_MESSAGE: &str = "Waiting for a decision.";
 
-/// `/help`.
-pub const HELP: &str = "\
-Write to me in your own words. I may use tools to look things up or to change things; before a dangerous one I ask you.
-
-**Commands**
-- `/new` starts a new session
-- `/stop` stops what is running here
-- `/status` shows what is going on
-- `/approvals` lists what waits for your decision
-- `/deny CODE reason` denies one of them, `/deny all` all of them
-- `/usage` shows the tokens used
-- `/help` shows this
-
-**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` names one by its code; \
-any other reply to the question denies it with your words as the reason.";
+/// `/help`. `commands` are names with what they do.
+pub fn help(commands: &[(&str, &str)], is_admin: bool) -> String {
+    let mut text = String::from(
+        "Write to me in your own words. I may use tools to look things up or to change things; before a dangerous one I ask you.\n\n\
+         **Commands**\n",
+    );
+    for (name, description) in commands {
+        let _ = writeln!(text, "- `/{name}` {description}");
+    }
+    if is_admin {
+        text.push_str("- `/pair CODE` lets a stranger in whom I gave this code; for admins, in a one-to-one chat\n");
+    }
+    text.push_str(
+        "\n**When I ask**, choose one of the offered answers, or reply `yes`, `session`, `always` or `no`; `yes K7` or `always K7` \
+         names one by its code; any other reply to the question denies it with your words as the reason.",
+    );
+    text
+}
 
 /// A command that does not exist.
 pub fn unknown_command(name: &str) -> String {
@@ -289,5 +366,3 @@ pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String 
 
 /// A line of progress while a step cannot be stored.
 pub const STORE_FAILS: &str = "⚠ I cannot store what I do (the disk may be full), so I wait and try again.";
-/// The live message's last line when the turn waits.
-pub const WAITING: &str = "⏸ Waiting for your decision.";

@@ -316,6 +316,7 @@ fn this_terminal(settings: &mut Settings) {
     let name = UserName(setup::login_name());
     let user = settings.users.entry(name).or_insert_with(|| UserSettings {
         role: Role::Admin,
+        for_this_run: true,
         ..UserSettings::default()
     });
     user.identities.insert(identity);

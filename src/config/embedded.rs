@@ -58,6 +58,7 @@ impl Settings {
         let user = UserSettings {
             role: Role::Admin,
             identities: BTreeSet::from([identity]),
+            for_this_run: true,
             ..UserSettings::default()
         };
         let login_name = if defaults.login_name.is_empty() {

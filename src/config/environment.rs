@@ -1,6 +1,6 @@
 //! What the settings take from outside the file: environment variables, and through them the usual folders.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The folder of the daemon below the folders for configs and for data.
@@ -53,6 +53,11 @@ pub fn paths(environment: &dyn Environment) -> Result<Paths, NoFolders> {
         config_file: config_dir.join(CONFIG_FILE_NAME),
         data_dir: data_dir(environment).ok_or(NoFolders)?,
     })
+}
+
+/// The store in the data folder, where no config names another.
+pub fn store_in(data_dir: &Path) -> PathBuf {
+    data_dir.join(super::store::FILE_NAME)
 }
 
 /// The folder of the store and other state.

@@ -180,7 +180,9 @@ impl OpenAiSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let hosts = [("standard", ModelHost::Standard), ("openwebui", ModelHost::OpenWebUi)];
         let address = "write where the API begins, such as \"http://localhost:11434/v1\" or \"https://api.openai.com/v1\"";
-        let base_url = section.require("base_url", address, base_url);
+        let base_url = section.require("base_url", address, |value| {
+            value.web_address("http://localhost:11434/v1", "api_key")
+        });
         let host = section.read("host", |value| value.choice(&hosts)).unwrap_or_default();
         let api_key = section.read("api_key", Value::secret);
         let settings = Self {
@@ -193,32 +195,6 @@ impl OpenAiSettings {
         }
         Some(settings)
     }
-}
-
-/// The address is not quoted in complaints: people paste keys into it.
-fn base_url(value: &Value<'_>) -> Option<Url> {
-    let text = value.string()?;
-    let url = match Url::parse(text.trim()) {
-        Ok(url) => url,
-        Err(error) => {
-            value.complain(
-                format!("is no address ({error})"),
-                "write it in full, such as \"http://localhost:11434/v1\"",
-            );
-            return None;
-        }
-    };
-    let problem = if !matches!(url.scheme(), "http" | "https") {
-        ("begins with neither http:// nor https://", "only these can be called")
-    } else if !url.username().is_empty() || url.password().is_some() {
-        ("contains a user or a password", "put the key into `api_key`")
-    } else if url.query().is_some() || url.fragment().is_some() {
-        ("contains `?` or `#`", "end it with the path; put the key into `api_key`")
-    } else {
-        return Some(url);
-    };
-    value.complain(problem.0, problem.1);
-    None
 }
 
 fn is_this_machine(url: &Url) -> bool {

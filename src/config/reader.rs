@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::problem::{ConfigErrors, Position, Problem};
 use super::words;
 use super::{Loaded, Settings};
+use crate::domain::{LONGEST_NAME_BYTES, is_name};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,8 +14,6 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Names of users, models and the like appear in keys, logs and chats, so they stay short.
-const LONGEST_NAME_BYTES: usize = 64;
 /// Stands for a chosen name in [`Report::keys`].
 const ANY_NAME: &str = "NAME";
 
@@ -328,11 +327,6 @@ impl<'a> Value<'a> {
             asked: Vec::new(),
         }
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    !name.is_empty() && name.len() <= LONGEST_NAME_BYTES && name.chars().all(allowed)
 }
 
 fn join(parent: &str, name: &str) -> String {

@@ -29,6 +29,8 @@ pub struct UserSettings {
     pub may_grant_always: bool,
     /// IANA name of their time zone.
     pub time_zone: Option<String>,
+    /// Whether they are made up for this run, since the config does not name who sits at the terminal.
+    pub for_this_run: bool,
 }
 
 impl Default for UserSettings {
@@ -44,6 +46,7 @@ impl Default for UserSettings {
             exclude: BTreeSet::new(),
             may_grant_always: true,
             time_zone: None,
+            for_this_run: false,
         }
     }
 }
@@ -88,6 +91,7 @@ fn read_one<'a>(
             .read("may_grant_always", Value::boolean)
             .unwrap_or(default.may_grant_always),
         time_zone: section.read("time_zone", time_zone),
+        for_this_run: false,
     };
     check_lists(&settings, &section);
     section.finish();

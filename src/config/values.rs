@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeValue;
+use url::Url;
 
 /// Any duration that makes sense for a timeout or an expiry: none is zero, none is for ever.
 pub(super) const DURATIONS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(365 * 24);
@@ -82,6 +83,11 @@ impl<'a> Value<'a> {
 
     /// A duration of [`DURATIONS`].
     pub(super) fn duration(&self) -> Option<Duration> {
+        self.duration_within(DURATIONS)
+    }
+
+    /// A duration that its user can do with.
+    pub(super) fn duration_within(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         const EXAMPLES: &str = "a duration such as \"250ms\", \"30s\", \"24h\" or \"7d\"";
         let Some(text) = self.raw.as_str() else {
             self.complain_of_type(EXAMPLES);
@@ -94,11 +100,8 @@ impl<'a> Value<'a> {
             );
             return None;
         };
-        if !DURATIONS.contains(&duration) {
-            let (shortest, longest) = (
-                words::show_duration(*DURATIONS.start()),
-                words::show_duration(*DURATIONS.end()),
-            );
+        if !range.contains(&duration) {
+            let (shortest, longest) = (words::show_duration(*range.start()), words::show_duration(*range.end()));
             self.complain(
                 format!("{} is out of range", words::quoted(text)),
                 format!("it must be from {shortest} to {longest}"),
@@ -106,6 +109,36 @@ impl<'a> Value<'a> {
             return None;
         }
         Some(duration)
+    }
+
+    /// Where an API begins. The address is not quoted in complaints: people paste keys into it, which belong into `secret_key`.
+    pub(super) fn web_address(&self, example: &str, secret_key: &str) -> Option<Url> {
+        let text = self.string()?;
+        let url = match Url::parse(text.trim()) {
+            Ok(url) => url,
+            Err(error) => {
+                self.complain(
+                    format!("is no address ({error})"),
+                    format!("write it in full, such as \"{example}\""),
+                );
+                return None;
+            }
+        };
+        let key_there = format!("put the key into `{secret_key}`");
+        let problem = if !matches!(url.scheme(), "http" | "https") {
+            (
+                "begins with neither http:// nor https://",
+                "only these can be called".to_owned(),
+            )
+        } else if !url.username().is_empty() || url.password().is_some() {
+            ("contains a user or a password", key_there)
+        } else if url.query().is_some() || url.fragment().is_some() {
+            ("contains `?` or `#`", format!("end it with the path; {key_there}"))
+        } else {
+            return Some(url);
+        };
+        self.complain(problem.0, problem.1);
+        None
     }
 
     /// One of a few words.

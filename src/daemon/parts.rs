@@ -269,6 +269,7 @@ fn users(settings: &Settings) -> Vec<DeclaredUser> {
                 .iter()
                 .map(|identity| (identity.connector.clone(), identity.sender.clone()))
                 .collect(),
+            for_this_run: user.for_this_run,
         })
         .collect()
 }

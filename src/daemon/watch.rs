@@ -1,5 +1,5 @@
-//! What happens by time alone: questions expire, requests have waited long enough for more of them, and a slow look finds turns that
-//! nobody works on.
+//! What happens by time alone: questions expire, requests have waited long enough for more of them, a slow look finds turns that nobody
+//! works on, and another what command-line tools have left to be shown.
 
 use super::scheduler::Scheduler;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// How often turns are looked for that a lost wake-up left waiting.
 const LOOK_FOR_TURNS: Duration = Duration::from_secs(5);
+
+/// How often it is looked for messages of command-line tools: whoever let somebody in sees the word arrive. Costs one small query.
+const LOOK_FOR_MESSAGES: Duration = Duration::from_secs(1);
 
 /// Expires questions when their time is over.
 pub(super) async fn expiries(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
@@ -70,6 +73,27 @@ pub(super) async fn forgotten_turns(scheduler: Arc<Scheduler>, shutdown: Cancell
         tokio::select! {
             () = tokio::time::sleep(LOOK_FOR_TURNS) => scheduler.fill().await,
             () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Shows the messages that command-line tools have stored.
+pub(super) async fn handed_over(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
+    let mut wait = LOOK_FOR_MESSAGES;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shutdown.cancelled() => return,
+        }
+        match scheduler.engine().store.take_handed_over().await {
+            Ok(messages) => {
+                scheduler.show(messages);
+                wait = LOOK_FOR_MESSAGES;
+            }
+            Err(error) => {
+                tracing::error!(%error, "messages of command-line tools could not be looked for");
+                wait = LONGEST_SLEEP;
+            }
         }
     }
 }

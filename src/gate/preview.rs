@@ -3,7 +3,8 @@
 //! The preview is made by the machine from what would really run. Whatever comes from outside stands in code blocks whose fence
 //! it cannot close, with hidden characters written out.
 
-use super::{Choice, Question, make_visible};
+use super::visible::longest_backtick_run;
+use super::{Choice, Question, make_visible, quoted};
 use crate::domain::ApprovalId;
 use crate::models::Arguments;
 use crate::strings;
@@ -119,7 +120,7 @@ fn answers(question: &Question, cut: bool) -> String {
         } else {
             "“Session”"
         };
-        let _ = write!(text, " {standing} would cover: {}.", inline_code(&make_visible(shape)));
+        let _ = write!(text, " {standing} would cover: {}.", quoted(shape));
     }
     if question.all_covers.len() > 1 {
         let _ = write!(text, " `yes all` covers {}.", question.all_covers.join(", "));
@@ -212,15 +213,6 @@ fn units(text: &str) -> usize {
 fn fenced(language: &str, content: &str) -> String {
     let fence = "`".repeat(longest_backtick_run(content).max(2) + 1);
     format!("{fence}{language}\n{}\n{fence}", content.trim_end_matches('\n'))
-}
-
-fn inline_code(content: &str) -> String {
-    let fence = "`".repeat(longest_backtick_run(content) + 1);
-    format!("{fence} {} {fence}", content.replace('\n', " "))
-}
-
-fn longest_backtick_run(text: &str) -> usize {
-    text.split(|character| character != '`').map(str::len).max().unwrap_or(0)
 }
 
 /// How a decision reads in the outcome of its prompt.

@@ -16,6 +16,22 @@ pub fn make_visible(text: &str) -> String {
     shown
 }
 
+/// Foreign text as a piece of one line: hidden characters and line breaks are seen, or gone.
+pub fn in_one_line(text: &str) -> String {
+    make_visible(text).replace(['\n', '\t'], " ")
+}
+
+/// The same as a code span of markup, which it cannot close.
+pub fn quoted(text: &str) -> String {
+    let text = in_one_line(text);
+    let fence = "`".repeat(longest_backtick_run(&text) + 1);
+    format!("{fence} {text} {fence}")
+}
+
+pub(super) fn longest_backtick_run(text: &str) -> usize {
+    text.split(|character| character != '`').map(str::len).max().unwrap_or(0)
+}
+
 /// Whether a reader would not see the character, or see others in another order because of it.
 fn is_hidden(character: char) -> bool {
     match character {
@@ -39,6 +55,12 @@ mod tests {
     fn hidden_characters_are_written_out() {
         assert_eq!(make_visible("a\u{202E}b\u{200B}c\u{7}"), "a⟨U+202E⟩b⟨U+200B⟩c⟨U+0007⟩");
         assert_eq!(make_visible("x\u{E0041}y\r\n"), "x⟨U+E0041⟩y⟨U+000D⟩\n");
+    }
+
+    #[test]
+    fn quoted_text_closes_nothing_and_stays_in_its_line() {
+        assert_eq!(quoted("a` **b**\n`` c\u{202E}"), "``` a` **b** `` c⟨U+202E⟩ ```");
+        assert_eq!(quoted("ann"), "` ann `");
     }
 
     #[test]

@@ -3,6 +3,18 @@
 use crate::gate::keywords::is_code;
 use cortex_chat::Text;
 
+/// The commands that everybody can type, with what they do, for `/help` and for platforms that offer a menu of them.
+/// Names are `[a-z0-9_]{1,32}`, descriptions up to 256 characters without markup.
+pub const COMMANDS: &[(&str, &str)] = &[
+    ("new", "starts a new session"),
+    ("stop", "stops what is running here"),
+    ("status", "shows what is going on"),
+    ("approvals", "lists what waits for your decision"),
+    ("deny", "denies one of them: its CODE and a reason; or all of them: all"),
+    ("usage", "shows the tokens used"),
+    ("help", "shows what I can do"),
+];
+
 /// A command of the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -25,8 +37,21 @@ pub enum Command {
     },
     /// What was used?
     Usage,
+    /// Let a stranger in; not set where the words after it are no such request.
+    Pair(Option<PairRequest>),
     /// There is no such command.
     Unknown(String),
+}
+
+/// What an admin says of a stranger who shall be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairRequest {
+    /// The code that the stranger was given.
+    pub code: Text,
+    /// The stranger's id on their platform. Not set: who is it?
+    pub id: Option<String>,
+    /// The user whom they are, or become.
+    pub name: Option<String>,
 }
 
 /// Which questions a command is about.
@@ -65,6 +90,7 @@ impl Command {
             "approvals" => Self::Approvals,
             "deny" => Self::deny(rest),
             "usage" => Self::Usage,
+            "pair" => Self::Pair(pair(rest)),
             _ => Self::Unknown(name),
         })
     }
@@ -79,4 +105,14 @@ impl Command {
         let reason = Some(reason.trim()).filter(|reason| !reason.is_empty()).map(Text::from);
         Self::Deny { which, reason }
     }
+}
+
+fn pair(rest: &str) -> Option<PairRequest> {
+    let mut words = rest.split_whitespace();
+    let request = PairRequest {
+        code: words.next()?.into(),
+        id: words.next().map(str::to_owned),
+        name: words.next().map(str::to_owned),
+    };
+    words.next().is_none().then_some(request)
 }

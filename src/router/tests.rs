@@ -284,6 +284,62 @@ fn stranger_is_told_once() {
         ..event(typed("hi"))
     };
     assert_eq!(route(&in_room, &situation), Intent::Ignore("stranger"));
+    for text in ["/start", "/pair ABCDEFGH local", "yes"] {
+        assert_eq!(route(&event(typed(text)), &situation), Intent::TellStranger, "{text}");
+    }
+    // Only who writes is told, not who looks in or leaves.
+    for kind in [
+        EventKind::Other { name: "blocked".into() },
+        EventKind::Stop,
+        EventKind::Edit(typed("hi")),
+    ] {
+        let event = Event {
+            kind,
+            ..event(typed(""))
+        };
+        assert_eq!(route(&event, &situation), Intent::Ignore("stranger"));
+    }
+}
+
+#[test]
+fn pair_takes_a_code_an_id_and_a_name() {
+    let request = |code: &str, id: Option<&str>, name: Option<&str>| {
+        Some(Command::Pair(Some(PairRequest {
+            code: code.into(),
+            id: id.map(str::to_owned),
+            name: name.map(str::to_owned),
+        })))
+    };
+    assert_eq!(Command::read("/pair ABC"), request("ABC", None, None));
+    assert_eq!(
+        Command::read("!PAIR  abc @ann:house "),
+        request("abc", Some("@ann:house"), None)
+    );
+    assert_eq!(Command::read("/pair ABC 12 ann"), request("ABC", Some("12"), Some("ann")));
+    for text in ["/pair", "/pair ABC 12 ann more"] {
+        assert_eq!(Command::read(text), Some(Command::Pair(None)), "{text}");
+    }
+    let shown = format!("{:?}", Command::read("/pair ABC 12"));
+    assert!(!shown.contains("ABC"), "{shown}");
+}
+
+#[test]
+fn listed_commands_are_those_there_are() {
+    for (name, description) in COMMANDS {
+        let read = Command::read(&format!("/{name}"));
+        assert!(read.is_some() && !matches!(read, Some(Command::Unknown(_))), "{name}");
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!((1..=32).contains(&name.len()) && name.chars().all(fits), "{name}");
+        assert!((1..=256).contains(&description.chars().count()), "{name}");
+        assert!(!description.contains(['`', '*', '\n']), "{name}: without markup");
+    }
+    let help = strings::help(COMMANDS, false);
+    assert!(
+        COMMANDS.iter().all(|(name, _)| help.contains(&format!("- `/{name}` "))),
+        "{help}"
+    );
+    assert!(!help.contains("/pair"));
+    assert!(strings::help(COMMANDS, true).contains("/pair CODE"));
 }
 
 #[test]

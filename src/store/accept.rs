@@ -2,6 +2,7 @@
 
 mod commands;
 mod inbox;
+mod pair;
 mod place;
 mod request;
 
@@ -25,10 +26,6 @@ pub(super) use request::enclosed_json;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A stranger is told once in this time.
-const STRANGER_TOLD_EVERY: Duration = Duration::from_hours(24);
 
 /// What the router's transaction needs of the config.
 #[derive(Clone, Debug)]
@@ -165,7 +162,7 @@ impl Acceptance<'_> {
         };
         let situation = Situation {
             user: user.as_ref(),
-            stranger_told: user.is_none() && self.stranger_told(event, event_number)?,
+            stranger_told: user.is_none() && self.stranger_told(event)?,
             keywords: &self.settings.keywords,
             approvals: &approvals,
             newest_is_prompt_of,
@@ -200,7 +197,7 @@ impl Acceptance<'_> {
         match (intent, user) {
             (Intent::Ignore(reason), _) => Ok(format!("ignored: {reason}")),
             (Intent::TellStranger, _) => {
-                self.say(place, &about, event, strings::STRANGER)?;
+                self.tell_stranger(place, &about, event)?;
                 Ok("stranger told".to_owned())
             }
             (Intent::Say(text), _) => {
@@ -331,25 +328,6 @@ impl Acceptance<'_> {
             return Ok(false);
         };
         Ok(query::tokens_today(self.connection, self.now, user)? >= budget)
-    }
-
-    fn stranger_told(&self, event: &Event, event_number: i64) -> Result<bool, StoreError> {
-        let since = self.now - i64::try_from(STRANGER_TOLD_EVERY.as_millis()).unwrap_or(i64::MAX);
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM event WHERE connector = ?1 AND sender = ?2 AND received_at > ?3
-                 AND outcome = 'stranger told' AND id < ?4)",
-            )?
-            .query_row(
-                params![
-                    event.address.connector.as_str(),
-                    event.sender.id.as_str(),
-                    since,
-                    event_number
-                ],
-                |row| row.get(0),
-            )?)
     }
 }
 

@@ -301,6 +301,16 @@ pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<Messa
     rows.into_iter().map(finish_row).collect()
 }
 
+/// The messages that were handed over and do not yet stand as they should.
+pub(super) fn handed_over(connection: &Connection) -> Result<Vec<MessageRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES} JOIN handover ON handover.message = message.id
+         WHERE message.shown_version < message.desired_version ORDER BY message.number"
+    ))?;
+    let rows = statement.query_map([], read_row)?.collect::<Result<Vec<_>, _>>()?;
+    rows.into_iter().map(finish_row).collect()
+}
+
 /// The messages that showed a question.
 pub(super) fn of_approval(connection: &Connection, approval: &str) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(

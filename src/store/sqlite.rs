@@ -23,8 +23,7 @@ const READERS: usize = 2;
 
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
-    // The number 0002 is taken.
-    "",
+    include_str!("migrations/0002_pairing.sql"),
     include_str!("migrations/0003_requests.sql"),
 ];
 
@@ -42,6 +41,20 @@ pub enum OpenError {
     /// Made by a newer version.
     #[error("{path} was written by a newer version of cortex; install that version again, or start with another store.path")]
     Newer {
+        /// The database.
+        path: PathBuf,
+    },
+    /// There is none, for somebody who does not make one.
+    #[error("there is no store at {path}; start the daemon once, or name its database with --store")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Made by an older version, for somebody who does not bring it up to date.
+    #[error(
+        "{path} was written by an older version of cortex; start the daemon of this version once, which brings it up to date"
+    )]
+    Older {
         /// The database.
         path: PathBuf,
     },
@@ -282,10 +295,40 @@ fn copy_of(error: &StoreError) -> StoreError {
     }
 }
 
+/// Opens a database of exactly this version for writing, without its lock and without changing its tables: for short
+/// transactions beside a daemon, which waits for them and they for it.
+pub(super) fn connect_beside(path: &Path) -> Result<Connection, OpenError> {
+    let path_owned = || path.to_owned();
+    if !path.is_file() {
+        return Err(OpenError::Missing { path: path_owned() });
+    }
+    let unusable = |error: rusqlite::Error| OpenError::Unusable {
+        path: path_owned(),
+        problem: error.to_string(),
+    };
+    match connect(path, true)
+        .and_then(|connection| version(&connection))
+        .map_err(unusable)?
+    {
+        version if version > MIGRATIONS.len() => Err(OpenError::Newer { path: path_owned() }),
+        version if version < MIGRATIONS.len() => Err(OpenError::Older { path: path_owned() }),
+        _ => connect(path, false).map_err(unusable),
+    }
+}
+
+/// Whether the tables are still those of this version.
+pub(super) fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(connection)? == MIGRATIONS.len())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// The version of a database that is there, looked up without writing to it: one of a newer version is left as it is.
 fn version_of(path: &Path) -> Option<usize> {
     let connection = connect(path, true).ok()?;
-    connection.pragma_query_value(None, "user_version", |row| row.get(0)).ok()
+    version(&connection).ok()
 }
 
 fn start_readers(path: &Path) -> rusqlite::Result<Sender<ReadJob>> {
@@ -339,7 +382,7 @@ fn limit_size(connection: &Connection, mib: u32) -> rusqlite::Result<()> {
 }
 
 /// The newest time that the store knows, so that a clock set back cannot revive what has expired.
-fn newest_time(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn newest_time(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT max(coalesce((SELECT received_at FROM event ORDER BY id DESC LIMIT 1), 0),
                     coalesce((SELECT updated_at FROM turn ORDER BY number DESC LIMIT 1), 0))",

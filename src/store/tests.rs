@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod edits;
 mod forms;
+mod pairing;
 mod parts;
 
 struct Rig {
@@ -29,17 +30,19 @@ struct Rig {
 
 impl Rig {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let ahead_ms = Arc::new(AtomicI64::new(0));
         let ahead = Arc::clone(&ahead_ms);
         let clock = Clock::from_source(move || Timestamp::now() + SignedDuration::from_millis(ahead.load(Ordering::SeqCst)));
+        Self {
+            ahead_ms,
+            ..Self::at(clock).await
+        }
+    }
+
+    async fn at(clock: Clock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("cortex.db"), None, clock).unwrap();
-        let user = |name: &str| DeclaredUser {
-            name: UserName(name.to_owned()),
-            policy: policy(),
-            identities: vec![("test".into(), name.into())],
-        };
-        store.declare_users(vec![user("ann"), user("bob")]).await.unwrap();
+        store.declare_users(vec![declared("ann"), declared("bob")]).await.unwrap();
         let settings = RouterSettings {
             keywords: Keywords::default(),
             profile: "chat".into(),
@@ -51,7 +54,7 @@ impl Rig {
         };
         Self {
             store,
-            ahead_ms,
+            ahead_ms: Arc::default(),
             folder,
             settings: Arc::new(settings),
             events: std::cell::Cell::new(0),
@@ -157,6 +160,15 @@ impl Rig {
         rusqlite::Connection::open(self.folder.path().join("cortex.db"))
             .unwrap()
             .execute(sql, [])
+    }
+}
+
+fn declared(name: &str) -> DeclaredUser {
+    DeclaredUser {
+        name: UserName(name.to_owned()),
+        policy: policy(),
+        identities: vec![("test".into(), name.into())],
+        for_this_run: false,
     }
 }
 

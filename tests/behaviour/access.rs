@@ -1,5 +1,7 @@
 //! Who is served, what it may cost, and what is never written where others read.
 
+mod pairing;
+
 use crate::support::{PROGRAM, SOON, Stored, said};
 use cortex_test_support::daemon::TestDaemon;
 use cortex_test_support::llm::{LlmFake, Reply, Request};
@@ -26,6 +28,10 @@ fn stranger_is_told_once_and_served_nothing() {
     terminal.type_line("hello again").unwrap();
     let stored = Stored::of(&daemon);
     stored.becomes("SELECT count(*) FROM event WHERE outcome = 'ignored: stranger'", 1);
+    for command in ["/start", "/help", "/pair ABCDEFGH local", "/stop", "yes"] {
+        terminal.type_line(command).unwrap();
+    }
+    stored.becomes("SELECT count(*) FROM event WHERE outcome = 'ignored: stranger'", 6);
     assert_eq!(stored.number("SELECT count(*) FROM message"), 1);
     assert_eq!(stored.number("SELECT count(*) FROM turn"), 0);
     assert!(fake.requests().is_empty());

@@ -24,7 +24,7 @@ const THREADS: usize = 4;
 
 /// How many arrivals at a failpoint are tried, as far as the scenario gets there so often. A step is stored at every turn of the
 /// story, and each of these commits is a place of its own; pictures of a growing answer are all alike.
-fn arrivals(name: &str) -> u32 {
+pub(crate) fn arrivals(name: &str) -> u32 {
     match name {
         "step.before_commit" | "step.after_commit" => 60,
         "send.after_intent" | "send.after_effect" | "send.after_record" => 6,
@@ -147,7 +147,7 @@ fn task_at_hand(fake: &LlmFake) -> TestDaemon {
 }
 
 /// Works through cases on a few threads.
-fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+pub(crate) fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
     let cases: Mutex<VecDeque<T>> = Mutex::new(cases.into_iter().collect());
     let next = || cases.lock().unwrap().pop_front();
     std::thread::scope(|scope| {

@@ -10,4 +10,6 @@ mod gate;
 mod models;
 mod story;
 mod support;
+#[cfg(feature = "telegram")]
+mod telegram;
 mod tools;

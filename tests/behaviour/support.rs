@@ -29,6 +29,11 @@ impl Stored {
         self.0.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// The same where there may be no such table yet.
+    pub(crate) fn try_number(&self, sql: &str) -> Option<i64> {
+        self.0.query_row(sql, [], |row| row.get(0)).ok()
+    }
+
     pub(crate) fn words(&self, sql: &str) -> Vec<String> {
         let mut statement = self.0.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();

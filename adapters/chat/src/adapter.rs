@@ -3,7 +3,8 @@
 //! # How to add an adapter
 //!
 //! Make a crate beside the others with the same files (`config`, `inbound`, `outbound`, `render`, `tests`), build a
-//! [`Connector`] from its settings, name it in the root package's `cli::run::connectors`, and run it through the contract:
+//! [`Connector`] from its settings, name it in the root package's `cli::run::connectors`, and hold it to the contract, which is in the
+//! module `contract` behind the feature of that name, as words and as tests. In short:
 //!
 //! - Inbound hands events over in the order in which they happened, each batch with the cursor that follows it, and
 //!   confirms to the platform only after [`Inbox::accept`] has returned `Ok`.

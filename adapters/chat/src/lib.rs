@@ -5,6 +5,8 @@
 
 mod adapter;
 mod capabilities;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod error;
 mod event;
 mod id;

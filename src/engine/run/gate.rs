@@ -105,27 +105,7 @@ impl Run<'_> {
 
     /// Stores the questions and lets go of the conversation.
     pub(super) async fn rest(&mut self, questions: Vec<NewQuestion>, limits: Limits) -> Result<Left, StoreError> {
-        let parts = self.answer.close();
-        let mut messages = Vec::new();
-        if parts > 0 {
-            let mut lines = self.answer.progress_lines();
-            lines.push(strings::WAITING.to_owned());
-            // Not an answer: what a script reads as one comes after the decision.
-            let waiting = OutgoingMessage {
-                kind: MessageKind::Notice,
-                body: progress_document(lines.iter().map(String::as_str)),
-                choices: Vec::new(),
-                reply_to: self.state.request.reply_to.clone(),
-                live: false,
-                last: false,
-            };
-            let id = MessageId::answer(self.fence.turn, self.state.segment, 0);
-            messages.push(DesiredMessage {
-                id,
-                content: Some(waiting),
-            });
-            messages.extend(self.withdrawn_parts(1..parts));
-        }
+        let messages = self.progress_left_standing();
         let committed = self
             .commit(limits, |step| {
                 step.questions = questions;
@@ -133,6 +113,30 @@ impl Run<'_> {
             })
             .await?;
         Ok(Left::Slot(committed.next.map(Box::new)))
+    }
+
+    /// What the chat keeps of the growing answer while the turn rests: its progress, which stays true whatever is decided. The
+    /// questions below it say what is waited for.
+    fn progress_left_standing(&self) -> Vec<DesiredMessage> {
+        let standing = self.answer.close();
+        let lines = self.answer.progress_lines();
+        if lines.is_empty() || standing == 0 {
+            return self.withdrawn_parts(0..standing);
+        }
+        // Not an answer: what a script reads as one comes after the decision.
+        let progress = OutgoingMessage {
+            kind: MessageKind::Notice,
+            body: progress_document(lines.iter().map(String::as_str)),
+            choices: Vec::new(),
+            reply_to: self.state.request.reply_to.clone(),
+            live: false,
+            last: false,
+        };
+        let first = DesiredMessage {
+            id: MessageId::answer(self.fence.turn, self.state.segment, 0),
+            content: Some(progress),
+        };
+        std::iter::once(first).chain(self.withdrawn_parts(1..standing)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Acceptance, Place};
 use crate::domain::{ApprovalId, SessionId, UserName};
 use crate::gate::Choice;
-use crate::router::{Command, Which};
+use crate::router::{COMMANDS, Command, Which};
 use crate::store::message::{Notice, notify};
 use crate::store::{StoreError, approvals, query, step};
 use crate::strings;
@@ -20,7 +20,7 @@ impl Acceptance<'_> {
         user: &UserName,
     ) -> Result<String, StoreError> {
         let reply = match command {
-            Command::Help => strings::HELP.to_owned(),
+            Command::Help => strings::help(COMMANDS, self.is_admin(user)?),
             Command::New => {
                 self.new_session(place)?;
                 strings::NEW_SESSION.to_owned()
@@ -36,6 +36,7 @@ impl Acceptance<'_> {
             Command::Approvals => query::approvals_text(self.connection, place.conversation)?,
             Command::Usage => query::usage_text(self.connection, self.now, user)?,
             Command::Deny { which, reason } => return self.deny(&which, reason.as_ref(), event, about, place, user),
+            Command::Pair(request) => self.pair(request.as_ref(), event, user)?,
             Command::Unknown(name) => strings::unknown_command(&name),
         };
         self.say(place, about, event, &reply)?;

@@ -256,16 +256,39 @@ fn identities_belong_to_one_user_on_a_connector_that_there_is() {
 }
 
 #[test]
+fn telegram_mistakes_name_key_and_fix_and_never_the_token() {
+    let telegram = |text: &str| complaints_about(&format!("[connectors.tg]\nkind = \"telegram\"\n{text}"));
+    insta::assert_snapshot!(telegram(""), @"
+    cortex.toml:2:1: connectors.tg.token: is missing; write the token that @BotFather gave you, or where it is kept
+    ");
+    insta::assert_snapshot!(telegram("token = \"canary\""), @"
+    cortex.toml:4:9: connectors.tg.token: is no token of a bot; it has the form 123456789:ABC…, as @BotFather gives it
+    ");
+    insta::assert_snapshot!(telegram("token = \"1:a\"\napi_url = \"https://me:canary@api.telegram.org\""), @"
+    cortex.toml:5:11: connectors.tg.api_url: contains a user or a password; put the key into `token`
+    ");
+    insta::assert_snapshot!(telegram("token = \"1:a\"\npoll_timeout = \"2m\""), @r#"
+    cortex.toml:5:16: connectors.tg.poll_timeout: "2m" is out of range; it must be from 1s to 50s
+    "#);
+    insta::assert_snapshot!(telegram("token = \"1:a\"\npace.rooms = \"1s\""), @"
+    cortex.toml:5:6: connectors.tg.pace.rooms: there is no such key; did you mean `room`?
+    ");
+    insta::assert_snapshot!(telegram("token = \"1:a\"\npace.room_calls_per_minute = 0"), @"
+    cortex.toml:5:30: connectors.tg.pace.room_calls_per_minute: 0 is out of range; it must be an integer from 1 to 100000
+    ");
+}
+
+#[test]
 fn connectors_of_other_builds_are_told_apart_from_mistakes() {
-    let telegram = "[connectors.tg]\nkind = \"telegram\"\ntoken = \"canary\"\n[users.alice]\nidentities = [\"tg:1\"]";
-    insta::assert_snapshot!(complaints_about(telegram), @r#"
-    cortex.toml:3:8: connectors.tg.kind: "telegram" is not part of this build; it has "console"
+    let matrix = "[connectors.mx]\nkind = \"matrix\"\ntoken = \"canary\"\n[users.alice]\nidentities = [\"mx:1\"]";
+    insta::assert_snapshot!(complaints_about(matrix), @r#"
+    cortex.toml:3:8: connectors.mx.kind: "matrix" is not part of this build; it has "telegram" or "console"
     "#);
     insta::assert_snapshot!(complaints_about("connectors.x.kind = \"consle\""), @r#"
-    cortex.toml:2:21: connectors.x.kind: "consle" is not allowed here; it must be "console"
+    cortex.toml:2:21: connectors.x.kind: "consle" is not allowed here; it must be "telegram" or "console"
     "#);
     insta::assert_snapshot!(complaints_about("connectors.x = {}"), @r#"
-    cortex.toml:2:16: connectors.x.kind: is missing; it must be "console"
+    cortex.toml:2:16: connectors.x.kind: is missing; it must be "telegram" or "console"
     "#);
     insta::assert_snapshot!(complaints_about("connectors.x.kind = \"console\"\nconnectors.y.kind = \"console\""), @"
     cortex.toml:3:21: connectors.y.kind: is a second console; there is one terminal; remove one of the two

@@ -1,9 +1,14 @@
 //! The real program with a home of its own: started in a terminal, for one message or behind a pipe, killed, and started again on
 //! the same store.
 //!
-//! It ends with its [`Terminal`]; the home goes with the [`TestDaemon`].
+//! It ends with its [`Terminal`] or its [`Serving`]; the home goes with the [`TestDaemon`].
+
+mod serving;
+
+pub use serving::Serving;
 
 use crate::llm::LlmFake;
+use crate::telegram::TelegramFake;
 use crate::terminal::{CommandBuilder, Terminal};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -65,6 +70,22 @@ impl TestDaemon {
         }
     }
 
+    /// A daemon with a config: the fake as its model, a bot on the Telegram fake, and the folder `files`. Alice is the person of
+    /// this id. The bot may be used as fast as a test wants it.
+    pub fn on_telegram(program: &str, fake: &LlmFake, telegram: &TelegramFake, alice: i64) -> Self {
+        let mut daemon = Self::on_fake(program, fake);
+        daemon.unset("connectors.console");
+        daemon
+            .with("connectors.telegram.kind", "\"telegram\"")
+            .with("connectors.telegram.token", &format!("{:?}", telegram.token()))
+            .with("connectors.telegram.api_url", &format!("{:?}", telegram.api_url()))
+            .with("connectors.telegram.pace.one_to_one", "\"20ms\"")
+            .with("connectors.telegram.pace.room", "\"20ms\"")
+            .with("connectors.telegram.pace.room_calls_per_minute", "10000")
+            .with("connectors.telegram.pace.account_calls_per_second", "0")
+            .with("users.alice.identities", &format!("[\"telegram:{alice}\"]"))
+    }
+
     /// A daemon as `cortex chat --demo` starts it, without a config; the folder is called `here`.
     pub fn on_demo(program: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
@@ -124,22 +145,56 @@ impl TestDaemon {
 
     /// Starts `cortex chat` in a terminal.
     pub fn chat(&self) -> Terminal {
-        self.terminal("chat", None)
+        self.terminal(self.arguments("chat"), None)
     }
 
     /// The same, to die at a failpoint: `name`, or `name#2` for its second arrival.
     pub fn chat_dying_at(&self, failpoint: &str) -> Terminal {
-        self.terminal("chat", Some(failpoint))
+        self.terminal(self.arguments("chat"), Some(failpoint))
     }
 
     /// Starts `cortex run` in a terminal, whose people are those of the config alone.
     pub fn run(&self) -> Terminal {
-        self.terminal("run", None)
+        self.terminal(self.arguments("run"), None)
     }
 
-    fn terminal(&self, subcommand: &str, failpoint: Option<&str>) -> Terminal {
+    /// Starts `cortex run` without a terminal, as a service is started.
+    pub fn serve(&self) -> Serving {
+        self.serving(None)
+    }
+
+    /// The same, to die at a failpoint.
+    pub fn serve_dying_at(&self, failpoint: &str) -> Serving {
+        self.serving(Some(failpoint))
+    }
+
+    fn serving(&self, failpoint: Option<&str>) -> Serving {
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.arguments("run"))
+            .current_dir(self.home.path())
+            .env_clear()
+            .envs(self.environment())
+            .envs(failpoint.map(|failpoint| ("CORTEX_FAILPOINT", failpoint)));
+        Serving::start(command, &self.home.path().join("serving.log"))
+    }
+
+    /// Runs `cortex users` with these arguments behind a pipe.
+    #[track_caller]
+    pub fn users(&self, arguments: &[&str]) -> Ran {
+        self.ran("users", arguments, "")
+    }
+
+    /// The same in a terminal.
+    pub fn users_in_terminal(&self, arguments: &[&str]) -> Terminal {
+        let mut all = self.arguments("users");
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.terminal(all, None)
+    }
+
+    fn terminal(&self, arguments: Vec<String>, failpoint: Option<&str>) -> Terminal {
         let mut command = CommandBuilder::new(&self.program);
-        command.args(self.arguments(subcommand));
+        command.args(arguments);
         command.cwd(self.home.path());
         command.env_clear();
         for (name, value) in self.environment() {
@@ -161,8 +216,13 @@ impl TestDaemon {
     /// Runs `cortex chat` with these arguments behind a pipe.
     #[track_caller]
     pub fn piped(&self, arguments: &[&str], input: &str) -> Ran {
+        self.ran("chat", arguments, input)
+    }
+
+    #[track_caller]
+    fn ran(&self, subcommand: &str, arguments: &[&str], input: &str) -> Ran {
         let mut child = Command::new(&self.program)
-            .args(self.arguments("chat"))
+            .args(self.arguments(subcommand))
             .args(arguments)
             .current_dir(self.home.path())
             .env_clear()

@@ -4,4 +4,6 @@ pub mod daemon;
 
 pub mod llm;
 
+pub mod telegram;
+
 pub mod terminal;

@@ -1,0 +1,5 @@
+//! The daemon on Telegram, seen from the chat.
+
+mod crash;
+mod pace;
+mod story;
