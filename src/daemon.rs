@@ -83,7 +83,8 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let mut pacers = BTreeMap::new();
         for connector in &connectors {
-            let (pacer, handle) = Pacer::new(Arc::clone(&connector.outbound), store.clone());
+            let outbound = Arc::clone(&connector.outbound);
+            let (pacer, handle) = Pacer::new(connector.name.clone(), outbound, store.clone(), clock.clone());
             tasks.spawn(pacer.run());
             pacers.insert(connector.name.clone(), handle);
         }

@@ -132,6 +132,8 @@ pub const TOOL_NOT_OFFERED: &str = "this tool is not available here";
 pub const CUT_SHORT: &str = "_(Stopped looking further: the limit of tool rounds for one request was reached.)_";
 /// Said after an answer that the person stopped.
 pub const STOPPED: &str = "_(Stopped.)_";
+/// What stands on the button under a growing answer.
+pub const STOP: &str = "⏹ Stop";
 /// The live message before there is anything to show.
 pub const WORKING: &str = "…";
 /// A message from nobody we know: with the code an admin can let them in, with the id the owner can name them in the config.

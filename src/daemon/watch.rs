@@ -1,5 +1,5 @@
-//! What happens by time alone: questions expire, requests have waited long enough for more of them, a slow look finds turns that nobody
-//! works on, and another what command-line tools have left to be shown.
+//! What happens by time alone: questions expire, requests have waited long enough for more of them, a slow look finds turns that
+//! nobody works on, and another what command-line tools have left to be shown.
 
 use super::scheduler::Scheduler;
 use std::sync::Arc;
