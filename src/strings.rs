@@ -1,7 +1,7 @@
 //! The sentences that people and models read from the daemon itself, in one place and away from logic.
 
 use crate::domain::{Risk, Role, UserName};
-use crate::gate::quoted;
+use crate::gate::{make_visible, quoted};
 use crate::turn::{CallOutcome, ToolLogEntry};
 use cortex_chat::{ConnectorName, SenderId, Text};
 use std::fmt::Write as _;
@@ -69,6 +69,28 @@ pub fn unknown_tool(known: &[&str]) -> String {
         return "there is no such tool; no tools are available here".to_owned();
     }
     format!("there is no such tool; the available tools are: {}", known.join(", "))
+}
+
+/// A file that came with a request.
+pub fn attached(name: &Text, media_type: &str, size_bytes: Option<u64>) -> String {
+    // Names are other people's words: on one line, and no longer than a name.
+    let shown = |text: &str| -> String {
+        let visible = make_visible(text).replace(['\n', '\t'], " ");
+        let cut: String = visible.chars().take(120).collect();
+        if cut.len() < visible.len() { cut + "…" } else { cut }
+    };
+    let name = if name.is_blank() {
+        "a file without a name".to_owned()
+    } else {
+        shown(name.as_str())
+    };
+    let size = size_bytes
+        .map(|size| format!(", {}", crate::tools::size(size)))
+        .unwrap_or_default();
+    format!(
+        "[attached: {name} ({}{size}); its content cannot be seen yet]",
+        shown(media_type)
+    )
 }
 
 /// The person said no.
