@@ -83,7 +83,8 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let mut pacers = BTreeMap::new();
         for connector in &connectors {
-            let (pacer, handle) = Pacer::new(Arc::clone(&connector.outbound), store.clone());
+            let outbound = Arc::clone(&connector.outbound);
+            let (pacer, handle) = Pacer::new(connector.name.clone(), outbound, store.clone(), clock.clone());
             tasks.spawn(pacer.run());
             pacers.insert(connector.name.clone(), handle);
         }
@@ -103,6 +104,7 @@ impl Daemon {
 
         let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
         tasks.spawn(watch::expiries(Arc::clone(&scheduler), intake.clone()));
+        tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::handed_over(Arc::clone(&scheduler), intake.clone()));
         for connector in connectors {
@@ -194,3 +196,6 @@ async fn read(
         let _ = fail.send(error);
     }
 }
+
+#[cfg(test)]
+mod tests;

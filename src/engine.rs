@@ -23,6 +23,9 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+/// How long a turn that begins anew waits for the call in flight in its chat.
+const LONGEST_SETTLING: Duration = Duration::from_secs(5);
+
 /// Everything that running turns share, built once.
 pub struct Engine {
     /// What outlives the process.
@@ -104,14 +107,29 @@ pub enum Left {
 impl Engine {
     /// Works on a turn until it is over, waits for a person, or the daemon stops.
     ///
-    /// `stop` is the person's wish to stop this turn, `shutdown` the daemon's end.
+    /// `stop` is the person's wish to stop this turn, `let_go` tells that the turn has moved on without this run, which ends as
+    /// superseded and leaves all that it showed to the next one; `shutdown` is the daemon's end.
     pub async fn run(
         &self,
         claimed: ClaimedTurn,
         stop: CancellationToken,
+        let_go: CancellationToken,
         shutdown: CancellationToken,
     ) -> Result<Left, StoreError> {
-        run::Run::new(self, claimed, stop, shutdown).drive().await
+        run::Run::new(self, claimed, stop, let_go, shutdown).drive().await
+    }
+
+    /// Brings the messages of a turn up to what an earlier run of it has shown until its very end.
+    pub async fn take_over(&self, claimed: &mut ClaimedTurn) {
+        let address = &claimed.state.request.address;
+        if let Some(pacer) = self.pacers.get(&address.connector) {
+            // A platform that is slow to answer holds the turn up no longer than this; then a part of the old text may stay.
+            let _ = tokio::time::timeout(LONGEST_SETTLING, pacer.settled(&address.chat)).await;
+        }
+        match self.store.messages_of(claimed.id).await {
+            Ok(messages) => claimed.messages = messages,
+            Err(error) => tracing::warn!(%error, turn.id = %claimed.id, "what a turn has shown could not be looked up"),
+        }
     }
 
     /// The profile of this name, or the chat profile.

@@ -4,10 +4,17 @@ mod command;
 
 pub use command::{COMMANDS, Command, PairRequest, Which};
 
-use crate::domain::{ApprovalId, Risk, UserName};
+use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
 use crate::strings;
-use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MessageRef, Provenance, SenderKind, Text};
+use cortex_chat::{
+    ChatKind, Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Provenance, SenderId, SenderKind, Text,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// Parts of one text are sent within this time of each other, by a platform's clock that may tell whole seconds. What was typed
+/// later is a message of its own, also when both arrive together after an outage.
+const PARTS_APART: SignedDuration = SignedDuration::from_secs(3);
 
 /// What the router must know to understand an event.
 #[derive(Clone, Debug)]
@@ -22,6 +29,47 @@ pub struct Situation<'a> {
     pub approvals: &'a [ApprovalView],
     /// The question whose prompt is the newest message of the bot in this conversation, where it is one.
     pub newest_is_prompt_of: Option<ApprovalId>,
+    /// The sender's request here that may still get more messages.
+    pub unfinished: Option<&'a Unfinished>,
+    /// The request that an edited message belongs to.
+    pub edited: Option<&'a EditedRequest>,
+}
+
+/// A request that waits a moment for the messages that belong to it.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// Its turn.
+    pub turn: TurnId,
+    /// Why more may come.
+    pub more: MoreToCome,
+    /// How its last message came to be.
+    pub provenance: Provenance,
+    /// When its last message was sent, by the platform's clock.
+    pub last_at: Timestamp,
+}
+
+/// A request one of whose messages was edited.
+#[derive(Clone, Debug)]
+pub struct EditedRequest {
+    /// Its turn.
+    pub turn: TurnId,
+    /// Who wrote the message.
+    pub author: SenderId,
+    /// What the message said before.
+    pub text: Text,
+    /// How far the turn is.
+    pub stage: Stage,
+}
+
+/// How far a turn is, as far as its person is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was done for it that could be seen: at most a model was called.
+    Untouched,
+    /// Tools were run for it, or a person was asked.
+    Begun,
+    /// It is over, or about to be.
+    Over,
 }
 
 /// What the router sees of a question.
@@ -57,6 +105,12 @@ pub enum Intent {
         /// Whether the words are somebody else's.
         tainted: bool,
     },
+    /// More of a request that waits for it.
+    Join(TurnId),
+    /// Other words in place of those of a request.
+    Replace(TurnId),
+    /// Tell the sender that the work on a request has gone too far to change it.
+    TellBegun(TurnId),
     /// Decide questions.
     Decide {
         /// Which ones.
@@ -92,7 +146,7 @@ pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
         },
         EventKind::Stop => Intent::Run(Command::Stop),
         EventKind::Reaction { .. } => Intent::Ignore("reaction"),
-        EventKind::Edit(_) => Intent::Ignore("edit"),
+        EventKind::Edit(message) => route_edit(event, message, situation),
         EventKind::Moved { .. } => Intent::Ignore("moved"),
         EventKind::Other { .. } => Intent::Ignore("not for us"),
     }
@@ -102,12 +156,10 @@ fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situ
     let text = message.text.as_str();
     if message.provenance != Provenance::Typed {
         let about_gate = Command::read(text).is_some() || situation.keywords.read(text).is_some();
-        return match (about_gate, message.addressed) {
-            (true, _) => Intent::Say(strings::MUST_BE_TYPED.to_owned()),
-            (false, true) => Intent::Ask {
-                tainted: message.provenance != Provenance::Transcript,
-            },
-            (false, false) => Intent::Ignore("not addressed"),
+        return if about_gate {
+            Intent::Say(strings::MUST_BE_TYPED.to_owned())
+        } else {
+            ordinary(event, message, situation)
         };
     }
     if let Some(command) = Command::read(text) {
@@ -131,23 +183,76 @@ fn route_message(event: &Event, message: &IncomingMessage, user: &UserName, situ
             },
             (About::All, prompt) => decide_all(message, spoken.word, prompt, user, situation),
             (About::Unnamed, Some(prompt)) => decide(&[prompt.id], choice_of(spoken.word), None, user, situation),
-            (About::Unnamed, None) => bare_keyword(event, spoken.word, user, situation).unwrap_or_else(|| ordinary(message)),
+            (About::Unnamed, None) => {
+                bare_keyword(event, spoken.word, user, situation).unwrap_or_else(|| ordinary(event, message, situation))
+            }
         },
         (Some(prompt), None) if !message.text.is_blank() => {
             decide(&[prompt.id], Choice::Deny, Some(message.text.clone()), user, situation)
         }
-        (_, None) => ordinary(message),
+        (_, None) => ordinary(event, message, situation),
     }
 }
 
-fn ordinary(message: &IncomingMessage) -> Intent {
+/// An edit changes a request as long as nothing was done for it. It never decides, and never is a command.
+fn route_edit(event: &Event, message: &IncomingMessage, situation: &Situation<'_>) -> Intent {
+    let Some(edited) = situation.edited else {
+        return Intent::Ignore("edit of no request");
+    };
+    if edited.author != event.sender.id || message.provenance != Provenance::Typed {
+        return Intent::Ignore("edit of another's words");
+    }
+    if edited.text == message.text {
+        return Intent::Ignore("edit that changes no word");
+    }
+    match edited.stage {
+        Stage::Over => Intent::Ignore("edit of a request that is over"),
+        Stage::Begun => Intent::TellBegun(edited.turn),
+        Stage::Untouched if Command::read(message.text.as_str()).is_some() => Intent::Say(strings::MUST_BE_TYPED.to_owned()),
+        Stage::Untouched if message.text.is_blank() && message.attachments.is_empty() => Intent::Ignore("empty"),
+        Stage::Untouched => Intent::Replace(edited.turn),
+    }
+}
+
+fn ordinary(event: &Event, message: &IncomingMessage, situation: &Situation<'_>) -> Intent {
+    if let Some(unfinished) = situation.unfinished
+        && belongs_to(unfinished, event, message)
+    {
+        return Intent::Join(unfinished.turn);
+    }
     if !message.addressed {
         return Intent::Ignore("not addressed");
     }
     if message.text.is_blank() && message.attachments.is_empty() {
         return Intent::Ignore("empty");
     }
-    Intent::Ask { tainted: false }
+    Intent::Ask {
+        tainted: is_foreign(message),
+    }
+}
+
+/// Whether a message is the next part of a request, which speaks to the bot if its first part does.
+fn belongs_to(unfinished: &Unfinished, event: &Event, message: &IncomingMessage) -> bool {
+    if message.provenance != unfinished.provenance {
+        return false;
+    }
+    match (&unfinished.more, &message.more) {
+        (MoreToCome::Album(album), Some(MoreToCome::Album(same))) => album == same,
+        (MoreToCome::LongText, more) => {
+            let is_plain = message.reply_to.is_none() && message.quote.is_none() && message.attachments.is_empty();
+            is_plain
+                && !matches!(more, Some(MoreToCome::Album(_)))
+                && !message.text.is_blank()
+                && event.at.duration_since(unfinished.last_at).abs() <= PARTS_APART
+        }
+        (MoreToCome::Album(_), _) => false,
+    }
+}
+
+/// Whether a message holds words of somebody who is not trusted.
+pub fn is_foreign(message: &IncomingMessage) -> bool {
+    matches!(message.provenance, Provenance::Forwarded | Provenance::ViaBot)
+        || message.quote.as_ref().is_some_and(|quote| quote.foreign)
 }
 
 /// A keyword that names nothing decides only where nobody can be mistaken about what it means.

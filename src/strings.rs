@@ -110,6 +110,8 @@ pub const TOOL_NOT_OFFERED: &str = "this tool is not available here";
 pub const CUT_SHORT: &str = "_(Stopped looking further: the limit of tool rounds for one request was reached.)_";
 /// Said after an answer that the person stopped.
 pub const STOPPED: &str = "_(Stopped.)_";
+/// What stands on the button under a growing answer.
+pub const STOP: &str = "⏹ Stop";
 /// The live message before there is anything to show.
 pub const WORKING: &str = "…";
 /// A message from nobody we know: with the code an admin can let them in, with the id the owner can name them in the config.
@@ -206,6 +208,9 @@ pub const NOTHING_RUNS: &str = "Nothing is running.";
 pub const MUST_BE_TYPED: &str = "Decisions and commands only count when you type them yourself, as a new message; forwarded, edited or dictated ones do not.";
 /// A grant that the owner forbids.
 pub const ALWAYS_FORBIDDEN: &str = "“Always” is not possible for this; you can still allow it once.";
+/// An edit of a request for which something was done already.
+pub const WORK_HAS_BEGUN: &str =
+    "I have already begun to work on this, so I go on with it as it was. Please send the change as a new message.";
 /// The turn that crashed the daemon again and again.
 pub const SET_ASIDE: &str =
     "I was interrupted three times while working on this, so I have set it aside. Please ask again, perhaps in other words.";

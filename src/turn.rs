@@ -5,15 +5,17 @@
 mod event;
 mod history;
 mod step;
+mod stop;
 
 pub use event::{Notice, TurnEvent};
 pub use history::history_entries;
 pub use step::{Action, CallResult, Decision, Input, Limits, ModelFailure, Outcome, Verdict};
+pub use stop::{stop_choice, turn_to_stop};
 
 use crate::domain::{ApprovalId, SessionId, UserName};
 use crate::models::{Message, TokenUsage, ToolCall};
 use crate::tools::Prepared;
-use cortex_chat::{Address, ChatKind, MessageRef, Text};
+use cortex_chat::{Address, Attachment, ChatKind, MessageRef, Quote, Text};
 use serde::{Deserialize, Serialize};
 
 /// The version of the stored form; a daemon refuses a newer one and converts an older one.
@@ -65,11 +67,15 @@ impl TurnStatus {
     }
 }
 
-/// What was asked, by whom, and how it is to be answered. Never changes during the turn; names keys, holds none.
+/// What was asked, by whom, and how it is to be answered. Changes only as long as nothing was done for it but thinking: when more of
+/// it comes, or its message is edited. Names keys, holds none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The person's own words.
     pub text: Text,
+    /// What came with them.
+    #[serde(default, skip_serializing_if = "Enclosed::is_empty")]
+    pub enclosed: Enclosed,
     /// The asker; the whole turn acts, is billed and is audited as this user.
     pub user: UserName,
     /// The session whose history it continues.
@@ -99,6 +105,24 @@ pub struct Request {
     /// Whether the words come from somebody who is not trusted, such as a forwarded message.
     #[serde(default)]
     pub tainted: bool,
+}
+
+/// What a person sends along with their words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosed {
+    /// What they show of other messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotes: Vec<Quote>,
+    /// Files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+impl Enclosed {
+    /// Whether nothing came along.
+    pub fn is_empty(&self) -> bool {
+        self.quotes.is_empty() && self.attachments.is_empty()
+    }
 }
 
 /// Whether what is said is kept.

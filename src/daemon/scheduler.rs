@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -24,6 +25,8 @@ pub(super) struct Scheduler {
     engine: Arc<Engine>,
     capacity: usize,
     shutdown: CancellationToken,
+    /// Rung when a turn waits that nobody takes up: its time comes a little later, or all places were held when it was stored.
+    waiting: Notify,
     state: Mutex<State>,
 }
 
@@ -31,16 +34,46 @@ pub(super) struct Scheduler {
 struct State {
     /// Places that are taken: by tasks, and by those who are about to begin some.
     taken: usize,
-    stops: HashMap<TurnId, CancellationToken>,
-    /// Stops for turns that were claimed and have no token yet.
+    /// Whether a turn may have been stored that found no place, so that one given back unused is to be filled.
+    turned_away: bool,
+    /// Who works on a turn, by turn; where one run follows another that has not ended yet, the later one.
+    at_work: HashMap<TurnId, Hand>,
+    /// Stops for turns that were claimed and are not at work yet.
     early_stops: HashSet<TurnId>,
+    /// The versions from which turns go on that were replaced while they were claimed and not at work yet.
+    early_replacements: HashMap<TurnId, u64>,
     tasks: JoinSet<()>,
+}
+
+/// The hand on a turn: what tells its run to end, and tells others that it has.
+#[derive(Clone)]
+struct Hand {
+    /// The taking of the slot by which the run has the turn.
+    epoch: i64,
+    /// The stored steps of the turn when it was taken.
+    version: u64,
+    /// The person's wish to stop the turn.
+    stop: CancellationToken,
+    /// The turn goes on in another run.
+    let_go: CancellationToken,
+    /// The run is over, and shows nothing any more.
+    ended: CancellationToken,
+}
+
+/// A claimed turn on its way into a run.
+struct Beginning {
+    claimed: ClaimedTurn,
+    hand: Hand,
+    /// An earlier run of the same turn, whose end is waited for, so that the two do not show their answers in one place.
+    after: Option<CancellationToken>,
 }
 
 /// Places that are held for turns about to be claimed; those not used are given back when it is dropped.
 pub(super) struct Places {
     scheduler: Arc<Scheduler>,
     held: usize,
+    /// Whether there were fewer than wanted.
+    too_few: bool,
 }
 
 impl Places {
@@ -52,7 +85,11 @@ impl Places {
 
 impl Drop for Places {
     fn drop(&mut self) {
-        self.scheduler.lock().taken -= self.held;
+        let mut state = self.scheduler.lock();
+        state.taken -= self.held;
+        if self.held > 0 && std::mem::take(&mut state.turned_away) {
+            self.scheduler.waiting.notify_one();
+        }
     }
 }
 
@@ -62,6 +99,7 @@ impl Scheduler {
             engine,
             capacity,
             shutdown,
+            waiting: Notify::new(),
             state: Mutex::new(State::default()),
         }
     }
@@ -83,6 +121,7 @@ impl Scheduler {
         Places {
             scheduler: Arc::clone(self),
             held,
+            too_few: held < wanted,
         }
     }
 
@@ -90,12 +129,27 @@ impl Scheduler {
     pub(super) fn carry_out(self: &Arc<Self>, accepted: Accepted, mut places: Places) {
         self.show(accepted.messages);
         self.tell(accepted.events);
+        for (turn, version) in accepted.replaced {
+            self.replace(turn, version);
+        }
         for claimed in accepted.claimed {
             self.begin(claimed, &mut places);
         }
         for turn in accepted.stop {
             self.stop(turn);
         }
+        if places.too_few {
+            // They may have been held for turns that there were not; whoever gives such back sees this.
+            self.lock().turned_away = true;
+        }
+        if places.too_few || accepted.waits {
+            self.waiting.notify_one();
+        }
+    }
+
+    /// Returns when a turn waits that nobody takes up, also when that was known before the call.
+    pub(super) async fn turn_waits(&self) {
+        self.waiting.notified().await;
     }
 
     /// Takes up turns that wait, as far as there is room.
@@ -139,16 +193,29 @@ impl Scheduler {
 
     fn stop(&self, turn: TurnId) {
         let mut state = self.lock();
-        match state.stops.get(&turn) {
-            Some(stop) => stop.cancel(),
+        match state.at_work.get(&turn) {
+            Some(hand) => hand.stop.cancel(),
             None => {
                 state.early_stops.insert(turn);
             }
         }
     }
 
+    /// Tells the run of a turn that the turn goes on from another state.
+    fn replace(&self, turn: TurnId, version: u64) {
+        let mut state = self.lock();
+        match state.at_work.get(&turn) {
+            Some(hand) if hand.version < version => hand.let_go.cancel(),
+            // It goes on already.
+            Some(_) => {}
+            None => {
+                state.early_replacements.insert(turn, version);
+            }
+        }
+    }
+
     fn begin(self: &Arc<Self>, claimed: ClaimedTurn, places: &mut Places) {
-        let stop = self.stop_token(&claimed);
+        let Some(beginning) = self.take_in_hand(claimed) else { return };
         let mut state = self.lock();
         // The place passes from the holder to the task; a claim beyond what was held takes one more.
         match places.held.checked_sub(1) {
@@ -158,36 +225,65 @@ impl Scheduler {
         // Ended tasks are let go of here, so that the set does not grow with every turn.
         while state.tasks.try_join_next().is_some() {}
         let this = Arc::clone(self);
-        state.tasks.spawn(async move { this.work(claimed, stop).await });
+        state.tasks.spawn(async move { this.work(beginning).await });
     }
 
-    /// The token that stops a turn; it is cancelled already where the stop came first.
-    fn stop_token(&self, claimed: &ClaimedTurn) -> CancellationToken {
-        let stop = CancellationToken::new();
+    /// Makes the hand on a turn. Its stop is cancelled already where that came first; `None` where the turn has gone on since it was
+    /// claimed.
+    fn take_in_hand(&self, claimed: ClaimedTurn) -> Option<Beginning> {
         let mut state = self.lock();
-        if claimed.stop_requested || state.early_stops.remove(&claimed.id) {
-            stop.cancel();
+        let replaced = state.early_replacements.get(&claimed.id);
+        let is_past = replaced.is_some_and(|version| *version > claimed.version)
+            || state.at_work.get(&claimed.id).is_some_and(|hand| hand.epoch > claimed.epoch);
+        if is_past {
+            return None;
         }
-        state.stops.insert(claimed.id, stop.clone());
-        stop
+        let hand = Hand {
+            epoch: claimed.epoch,
+            version: claimed.version,
+            stop: CancellationToken::new(),
+            let_go: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        };
+        if claimed.stop_requested || state.early_stops.remove(&claimed.id) {
+            hand.stop.cancel();
+        }
+        let after = state.at_work.insert(claimed.id, hand.clone()).map(|earlier| {
+            earlier.let_go.cancel();
+            earlier.ended
+        });
+        Some(Beginning { claimed, hand, after })
     }
 
     /// Works on a turn, and then on the next that waits.
-    async fn work(self: Arc<Self>, claimed: ClaimedTurn, stop: CancellationToken) {
-        let mut next = Some((claimed, stop));
-        while let Some((claimed, stop)) = next.take() {
+    async fn work(self: Arc<Self>, beginning: Beginning) {
+        let mut next = Some(beginning);
+        while let Some(Beginning {
+            mut claimed,
+            hand,
+            after,
+        }) = next.take()
+        {
             let turn = claimed.id;
             let span = tracing::info_span!("turn", turn.id = %turn);
-            let run = self.engine.run(claimed, stop, self.shutdown.clone()).instrument(span);
-            let left = AssertUnwindSafe(run).catch_unwind().await;
-            self.lock().stops.remove(&turn);
-            match left {
-                Ok(Ok(Left::Slot(following))) => {
-                    next = following
-                        .map(|following| (self.stop_token(&following), *following))
-                        .map(|(stop, turn)| (turn, stop));
+            let run = async {
+                if let Some(earlier) = after {
+                    earlier.cancelled().await;
                 }
+                if claimed.begins_anew() {
+                    self.engine.take_over(&mut claimed).await;
+                }
+                let (stop, let_go) = (hand.stop.clone(), hand.let_go.clone());
+                self.engine.run(claimed, stop, let_go, self.shutdown.clone()).await
+            };
+            let left = AssertUnwindSafe(run.instrument(span)).catch_unwind().await;
+            self.release(turn, &hand);
+            match left {
+                Ok(Ok(Left::Slot(following))) => next = following.and_then(|following| self.take_in_hand(*following)),
                 Ok(Ok(Left::Interrupted)) => break,
+                Ok(_) | Err(_) if hand.let_go.is_cancelled() => {
+                    tracing::debug!(turn.id = %turn, "the turn goes on in another run");
+                }
                 Ok(Err(StoreError::Superseded { .. })) => {
                     tracing::warn!(turn.id = %turn, "the turn was moved on by another hand; this one lets go");
                 }
@@ -204,12 +300,22 @@ impl Scheduler {
         {
             let mut state = self.lock();
             state.taken -= 1;
-            if state.stops.is_empty() {
-                // What is left there was for turns that ended before the stop could reach them.
+            if state.at_work.is_empty() {
+                // What is left there was for turns that ended before the word could reach them.
                 state.early_stops.clear();
+                state.early_replacements.clear();
             }
         }
         self.fill().await;
+    }
+
+    /// Takes the hand off a turn, unless a later run has it.
+    fn release(&self, turn: TurnId, hand: &Hand) {
+        let mut state = self.lock();
+        if state.at_work.get(&turn).is_some_and(|present| present.epoch == hand.epoch) {
+            state.at_work.remove(&turn);
+        }
+        hand.ended.cancel();
     }
 
     /// A turn whose handling broke down is tried again, or set aside when it was tried often enough. Does not give up before

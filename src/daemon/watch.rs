@@ -1,5 +1,5 @@
-//! What happens by time alone: questions expire, a slow look finds turns that nobody works on, and another what command-line tools
-//! have left to be shown.
+//! What happens by time alone: questions expire, requests have waited long enough for more of them, a slow look finds turns that
+//! nobody works on, and another what command-line tools have left to be shown.
 
 use super::scheduler::Scheduler;
 use std::sync::Arc;
@@ -37,6 +37,31 @@ pub(super) async fn expiries(scheduler: Arc<Scheduler>, shutdown: CancellationTo
         let sleep = until_next.min(scheduler.engine().settings.expires_after.max(SHORTEST_SLEEP));
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Takes up turns that have waited long enough for the messages that belong to their requests.
+pub(super) async fn ready_turns(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
+    loop {
+        // What comes due between the two looks is found by the second.
+        let looked_at = scheduler.engine().clock.now().as_millisecond();
+        scheduler.fill().await;
+        let next = match scheduler.engine().store.next_ready(looked_at).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "turns that are to be taken up later could not be looked for");
+                None
+            }
+        };
+        let now = scheduler.engine().clock.now().as_millisecond();
+        let sleep = next.map_or(LONGEST_SLEEP, |next| {
+            Duration::from_millis(u64::try_from(next - now).unwrap_or(0)).min(LONGEST_SLEEP)
+        });
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = scheduler.turn_waits() => {}
             () = shutdown.cancelled() => return,
         }
     }

@@ -8,13 +8,13 @@ mod model;
 mod tools;
 
 use super::{Engine, Left};
-use crate::delivery::{LiveAnswer, LiveStart, PacerHandle};
+use crate::delivery::{LiveAnswer, LiveForm, LiveStart, PacerHandle};
 use crate::domain::TurnId;
 use crate::failpoint;
 use crate::store::{AuditRecord, ClaimedTurn, Committed, Fence, FinishedRun, StepCommit, StoreError, UsageRecord};
 use crate::strings;
 use crate::turn::{Action, Input, Limits, ModelFailure, TurnEvent, TurnState};
-use cortex_chat::{ChatId, Text, TextLimit, TextUnit};
+use cortex_chat::{ChatId, Choice, ChoiceDisplay, ChoiceStyle, Text, TextLimit, TextUnit};
 use gate::Asked;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +46,12 @@ struct Showing {
     pacer: PacerHandle,
     chat: ChatId,
     turn: TurnId,
+    segment: u32,
 }
 
 impl Drop for Showing {
     fn drop(&mut self) {
-        self.pacer.end_live(&self.chat, self.turn);
+        self.pacer.end_live(&self.chat, self.turn, self.segment);
     }
 }
 
@@ -63,6 +64,7 @@ pub(super) struct Run<'a> {
     answer: Arc<LiveAnswer>,
     showing: Option<Showing>,
     stop: CancellationToken,
+    let_go: CancellationToken,
     shutdown: CancellationToken,
     deadline: Instant,
 }
@@ -72,14 +74,20 @@ impl<'a> Run<'a> {
         engine: &'a Engine,
         mut claimed: ClaimedTurn,
         stop: CancellationToken,
+        let_go: CancellationToken,
         shutdown: CancellationToken,
     ) -> Self {
         let state = claimed.state.clone();
         let request = &state.request;
         let pacer = engine.pacers.get(&request.address.connector).cloned();
-        let limit = pacer.as_ref().map_or(NO_LIMIT, |pacer| pacer.capabilities.text_limit);
-        let placeholder = pacer.as_ref().is_some_and(|pacer| pacer.capabilities.typing_every.is_none());
-        let answer = Arc::new(LiveAnswer::new(limit, request.reply_to.clone(), placeholder));
+        let capabilities = pacer.as_ref().map(|pacer| &*pacer.capabilities);
+        let has_buttons = capabilities.is_some_and(|can| can.choices == ChoiceDisplay::Buttons);
+        let answer = Arc::new(LiveAnswer::new(LiveForm {
+            limit: capabilities.map_or(NO_LIMIT, |can| can.text_limit),
+            reply_to: request.reply_to.clone(),
+            placeholder: capabilities.is_some_and(|can| can.typing_every.is_none()),
+            stop: has_buttons.then(|| stop_choice(claimed.id)),
+        }));
         for (number, entry) in state.tool_log.iter().enumerate() {
             let line = strings::progress_done(&entry.tool, entry.outcome, "");
             answer.set_progress(&format!("earlier {number}"), line);
@@ -98,6 +106,7 @@ impl<'a> Run<'a> {
                 pacer,
                 chat: request.address.chat.clone(),
                 turn: claimed.id,
+                segment: state.segment,
             }
         });
         let fence = Fence {
@@ -116,6 +125,7 @@ impl<'a> Run<'a> {
             answer,
             showing,
             stop,
+            let_go,
             shutdown,
             deadline,
         }
@@ -132,7 +142,7 @@ impl<'a> Run<'a> {
         };
         let limits = engine.limits(profile);
         let mut action = self.state.step(Input::Resumed, limits);
-        if self.claimed.attempts > 1 {
+        if self.claimed.attempts > 1 || self.claimed.begins_anew() {
             // An earlier try may have shown something.
             self.emit(TurnEvent::Reset);
         }
@@ -140,6 +150,7 @@ impl<'a> Run<'a> {
             let input = match action {
                 Action::Finish => return self.finish().await,
                 Action::Wait => return self.rest(Vec::new(), limits).await,
+                _ if self.let_go.is_cancelled() => return Err(self.superseded()),
                 _ if self.stop.is_cancelled() => Input::Stopped {
                     shown: self.answer.text(),
                 },
@@ -162,6 +173,13 @@ impl<'a> Run<'a> {
             if answered {
                 self.note_refused_at_once(logged);
             }
+        }
+    }
+
+    /// Another run has the turn now. Nothing is stored or shown of this one any more.
+    fn superseded(&self) -> StoreError {
+        StoreError::Superseded {
+            expected: self.fence.version,
         }
     }
 
@@ -258,5 +276,16 @@ impl<'a> Run<'a> {
         identity
             .map(|identity| (identity.kind.clone(), identity.label.clone()))
             .unwrap_or_default()
+    }
+}
+
+/// Offered with a growing answer, where one press is quicker than typing the command.
+fn stop_choice(turn: TurnId) -> Choice {
+    Choice {
+        id: crate::turn::stop_choice(turn),
+        label: strings::STOP.to_owned(),
+        keyword: "/stop".to_owned(),
+        emoji: None,
+        style: ChoiceStyle::Negative,
     }
 }

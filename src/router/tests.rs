@@ -59,6 +59,8 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
         keywords: &keywords,
         approvals,
         newest_is_prompt_of: newest,
+        unfinished: None,
+        edited: None,
     };
     route(event, &situation)
 }
@@ -197,7 +199,7 @@ fn forwarded_edited_and_dictated_words_never_decide_or_command() {
         kind: EventKind::Edit(typed("yes K2")),
         ..event(typed(""))
     };
-    assert_eq!(understood(&edit, &one, Some(id)), Intent::Ignore("edit"));
+    assert_eq!(understood(&edit, &one, Some(id)), Intent::Ignore("edit of no request"));
 }
 
 #[test]
@@ -270,6 +272,8 @@ fn stranger_is_told_once() {
         keywords: &keywords,
         approvals: &[],
         newest_is_prompt_of: None,
+        unfinished: None,
+        edited: None,
     };
     assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
     situation.stranger_told = true;
@@ -351,4 +355,100 @@ fn commands_are_told_from_paths_and_words() {
     for text in ["/etc/hosts", "/", "! what", "new", "//x", "/9lives"] {
         assert_eq!(Command::read(text), None, "{text}");
     }
+}
+
+#[test]
+fn next_part_joins_and_what_stands_for_itself_does_not() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let question = open("K2", "p1", &["K2"]);
+    let about = |more: MoreToCome, open: bool, message: IncomingMessage| {
+        let unfinished = Unfinished {
+            turn,
+            more,
+            provenance: Provenance::Typed,
+            last_at: Timestamp::UNIX_EPOCH,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: if open { std::slice::from_ref(&question) } else { &[] },
+            newest_is_prompt_of: open.then_some(question.id),
+            unfinished: Some(&unfinished),
+            edited: None,
+        };
+        route(&event(message), &situation)
+    };
+    let long = |message| about(MoreToCome::LongText, false, message);
+    let album = |message| about(MoreToCome::Album("a".into()), false, message);
+    let item = |id: &str| IncomingMessage {
+        more: Some(MoreToCome::Album(id.into())),
+        ..typed("")
+    };
+    let reply = IncomingMessage {
+        reply_to: Some("m0".into()),
+        ..typed("rest")
+    };
+    let unaddressed = IncomingMessage {
+        addressed: false,
+        ..typed("rest")
+    };
+    assert_eq!(long(typed("rest")), Intent::Join(turn));
+    assert_eq!(long(unaddressed), Intent::Join(turn));
+    assert_eq!(album(item("a")), Intent::Join(turn));
+    assert_eq!(long(reply), Intent::Ask { tainted: false });
+    assert_eq!(album(item("b")), Intent::Ignore("empty"));
+    assert_eq!(album(typed("words")), Intent::Ask { tainted: false });
+    assert_eq!(long(typed("/stop")), Intent::Run(Command::Stop));
+    // A word that decides is no part; where nothing is to be decided, it is one.
+    assert!(decided(&about(MoreToCome::LongText, true, typed("yes"))).is_some());
+    assert_eq!(long(typed("yes")), Intent::Join(turn));
+}
+
+#[test]
+fn edit_changes_only_an_untouched_request_of_its_author() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let question = open("K2", "p1", &["K2"]);
+    let edit = |stage: Stage, message: IncomingMessage| {
+        let edited = EditedRequest {
+            turn,
+            author: "local".into(),
+            text: "before".into(),
+            stage,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: std::slice::from_ref(&question),
+            newest_is_prompt_of: Some(question.id),
+            unfinished: None,
+            edited: Some(&edited),
+        };
+        let by = |sender: &str| {
+            let mut event = event(message.clone());
+            event.kind = EventKind::Edit(message.clone());
+            event.sender.id = sender.into();
+            route(&event, &situation)
+        };
+        assert!(matches!(by("another"), Intent::Ignore(_)));
+        by("local")
+    };
+    assert_eq!(edit(Stage::Untouched, typed("after")), Intent::Replace(turn));
+    assert_eq!(edit(Stage::Begun, typed("after")), Intent::TellBegun(turn));
+    assert!(matches!(edit(Stage::Over, typed("after")), Intent::Ignore(_)));
+    assert!(matches!(edit(Stage::Begun, typed("before")), Intent::Ignore(_)));
+    // It is the new words of the request, whatever they would mean as a message.
+    assert_eq!(edit(Stage::Untouched, typed("yes")), Intent::Replace(turn));
+    assert_eq!(
+        edit(Stage::Untouched, typed("/stop")),
+        Intent::Say(strings::MUST_BE_TYPED.to_owned())
+    );
+    let through_a_bot = IncomingMessage {
+        provenance: Provenance::ViaBot,
+        ..typed("after")
+    };
+    assert!(matches!(edit(Stage::Untouched, through_a_bot), Intent::Ignore(_)));
 }

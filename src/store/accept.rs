@@ -1,31 +1,31 @@
 //! `accept`: events come in, and what they mean is decided and stored in the same transaction.
 
 mod commands;
+mod inbox;
 mod pair;
+mod place;
+mod request;
 
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
-use super::rows::{chat_kind_word, to_json};
 use super::{Store, StoreError, identity, query};
-use crate::domain::{ApprovalId, SessionId, TurnId, UserName};
+use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
-use crate::models::Message;
 use crate::router::{self, Intent, Situation};
 use crate::strings;
-use crate::turn::{MemorySwitches, Mode, Request, TurnEvent, TurnState};
+use crate::turn::{TurnEvent, TurnState};
 use cortex_chat::{
     ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage, SenderKind, Text,
     TextLimit, TextUnit,
 };
+use inbox::insert_event;
+use place::Place;
+pub(super) use request::enclosed_json;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
-/// after an unclean stop are attempts counted, so a count of three means three.
-const MAX_EVENT_ATTEMPTS: i64 = 3;
 
 /// What the router's transaction needs of the config.
 #[derive(Clone, Debug)]
@@ -51,6 +51,7 @@ impl RouterSettings {
     pub fn may_be_about_the_gate(&self, event: &Event) -> bool {
         match &event.kind {
             EventKind::Message(message) => message.reply_to.is_some() || self.keywords.read(message.text.as_str()).is_some(),
+            EventKind::Edit(_) | EventKind::Moved { .. } => false,
             _ => true,
         }
     }
@@ -75,8 +76,12 @@ pub struct Accepted {
     pub messages: Vec<MessageRow>,
     /// Running turns to stop.
     pub stop: Vec<TurnId>,
+    /// Turns that go on from another state, with the version of that: whoever works on an earlier one must let go.
+    pub replaced: Vec<(TurnId, u64)>,
     /// For the turns' listeners.
     pub events: Vec<(TurnId, TurnEvent)>,
+    /// Whether a request waits for more messages, so that it is to be taken up when its time comes.
+    pub waits: bool,
 }
 
 impl Store {
@@ -109,52 +114,6 @@ impl Store {
         .await
     }
 
-    /// Counts an attempt to handle an event, before it is handled; used after an unclean stop. When it took the daemon down too
-    /// often, it is set aside instead, and what its sender is told is given back.
-    pub async fn count_event_attempt(
-        &self,
-        connector: ConnectorName,
-        event: &Event,
-        settings: Arc<RouterSettings>,
-    ) -> Result<Option<Vec<MessageRow>>, StoreError> {
-        let (event, now) = (event.clone(), self.clock.now().as_millisecond());
-        self.write(move |connection| {
-            let known: bool = connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM event WHERE connector = ?1 AND event_id = ?2)",
-                [connector.as_str(), event.id.as_str()],
-                |row| row.get(0),
-            )?;
-            if known {
-                return Ok(None);
-            }
-            let attempts: i64 = connection.query_row(
-                "INSERT INTO event_attempt (connector, event_id, attempts) VALUES (?1, ?2, 1)
-                 ON CONFLICT (connector, event_id) DO UPDATE SET attempts = attempts + 1 RETURNING attempts",
-                [connector.as_str(), event.id.as_str()],
-                |row| row.get(0),
-            )?;
-            if attempts < MAX_EVENT_ATTEMPTS {
-                return Ok(None);
-            }
-            let accepted = Accepted::default();
-            let mut acceptance = Acceptance {
-                connection,
-                settings: &settings,
-                now,
-                claim_up_to: 0,
-                accepted,
-            };
-            if let Some(event_number) = insert_event(connection, now, &connector, &event, "set aside")?
-                && identity::user_of(connection, connector.as_str(), event.sender.id.as_str())?.is_some()
-            {
-                let place = acceptance.place(&event)?;
-                acceptance.say(&place, &format!("e{event_number}"), &event, strings::EVENT_SET_ASIDE)?;
-            }
-            Ok(Some(acceptance.accepted.messages))
-        })
-        .await
-    }
-
     /// The cursor stored last for a scope.
     pub async fn cursor(&self, connector: ConnectorName, scope: String) -> Result<Option<String>, StoreError> {
         self.read(move |connection| {
@@ -165,13 +124,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// The conversation of an event, found or made.
-struct Place {
-    conversation: i64,
-    session: SessionId,
-    running: Option<TurnId>,
 }
 
 struct Acceptance<'a> {
@@ -200,14 +152,29 @@ impl Acceptance<'_> {
         let about_gate = self.settings.may_be_about_the_gate(event);
         let approvals = approvals::views(self.connection, place.conversation, about_gate, chosen(event))?;
         let newest_is_prompt_of = approvals::newest_message_is_prompt_of(self.connection, place.conversation)?;
+        let unfinished = match &event.kind {
+            EventKind::Message(_) if user.is_some() => self.unfinished(event, &place)?,
+            _ => None,
+        };
+        let edited = match &event.kind {
+            EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
+            _ => None,
+        };
         let situation = Situation {
             user: user.as_ref(),
             stranger_told: user.is_none() && self.stranger_told(event)?,
             keywords: &self.settings.keywords,
             approvals: &approvals,
             newest_is_prompt_of,
+            unfinished: unfinished.as_ref(),
+            edited: edited.as_ref(),
         };
         let intent = router::route(event, &situation);
+        if let Some(unfinished) = &unfinished
+            && !matches!(intent, Intent::Join(_))
+        {
+            self.wait_no_longer(unfinished.turn)?;
+        }
         let outcome = self.carry_out(intent, event, event_number, &place, user.as_ref())?;
         self.connection
             .prepare_cached("UPDATE event SET outcome = ?2 WHERE id = ?1")?
@@ -234,20 +201,29 @@ impl Acceptance<'_> {
                 Ok("stranger told".to_owned())
             }
             (Intent::Say(text), _) => {
-                self.say(place, &about, event, &text)?;
+                self.tell(place, &about, event, &text)?;
                 Ok("told".to_owned())
             }
             (Intent::Ask { .. }, Some(user)) if self.is_over_budget(user)? => {
                 self.say(place, &about, event, strings::OVER_BUDGET)?;
                 Ok("over budget".to_owned())
             }
-            (Intent::Ask { tainted }, Some(user)) => {
-                let turn = self.new_turn(event, place, user, tainted)?;
-                let ahead = query::open_turns_before(self.connection, place.conversation, turn)?;
+            (Intent::Ask { .. }, Some(user)) => {
+                let turn = self.new_turn(event, event_number, place, user)?;
+                let ahead = query::open_turns_before(self.connection, self.now, place.conversation, turn)?;
                 if ahead > 0 {
                     self.say_in_passing(place, &about, event, &strings::queued(ahead))?;
                 }
                 Ok(format!("turn {turn}"))
+            }
+            (Intent::Join(turn), Some(_)) => {
+                self.join(turn, event, event_number, place)?;
+                Ok(format!("joined turn {turn}"))
+            }
+            (Intent::Replace(turn), Some(user)) => self.replace(turn, event, event_number, place, user),
+            (Intent::TellBegun(turn), Some(_)) => {
+                self.tell_begun(turn, event, place)?;
+                Ok("told".to_owned())
             }
             (
                 Intent::Decide {
@@ -306,6 +282,14 @@ impl Acceptance<'_> {
         Ok(())
     }
 
+    /// Says something to an event; where that is an edit, its message still gets its answer.
+    fn tell(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
+        match event.kind {
+            EventKind::Edit(_) => self.say_in_passing(place, about, event, text),
+            _ => self.say(place, about, event, text),
+        }
+    }
+
     /// Answers an event with a word; that is all that it gets.
     fn say(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
         self.notify(place, about, event, text, true)
@@ -330,111 +314,11 @@ impl Acceptance<'_> {
         Ok(())
     }
 
-    fn new_turn(&mut self, event: &Event, place: &Place, user: &UserName, tainted: bool) -> Result<TurnId, StoreError> {
-        let EventKind::Message(message) = &event.kind else {
-            return Err(StoreError::Corrupt {
-                place: "event".to_owned(),
-                problem: "a request that is no message".to_owned(),
-            });
-        };
-        let request = Request {
-            text: message.text.clone(),
-            user: user.clone(),
-            session: place.session,
-            address: event.address.clone(),
-            chat_kind: event.chat_kind,
-            reply_to: Some(message.reference.clone()),
-            profile: self.settings.profile.clone(),
-            persona: None,
-            mode: Mode::Chat,
-            tier: 2,
-            memory: MemorySwitches::default(),
-            respond: true,
-            tainted,
-        };
-        let turn = TurnId::new();
-        let words = Message::User {
-            text: request.text.clone(),
-        };
-        let state = TurnState::new(request, uuid::Uuid::new_v4().simple().to_string());
-        self.connection
-            .prepare_cached(
-                "INSERT INTO turn (id, conversation, session, user, status, resumed, attempts, version, state, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, 'queued', 0, 0, 0, ?5, ?6, ?6)",
-            )?
-            .execute(params![
-                turn.to_string(),
-                place.conversation,
-                place.session.to_string(),
-                user.0,
-                to_json(&state)?,
-                self.now
-            ])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO history (session, turn, open, body, metadata, tainted, at) VALUES (?1, ?2, 1, ?3, '{}', ?4, ?5)",
-            )?
-            .execute(params![place.session.to_string(), turn.to_string(), to_json(&words)?, tainted, self.now])?;
-        Ok(turn)
-    }
-
     fn claim_next(&mut self, conversation: i64) -> Result<(), StoreError> {
         if self.accepted.claimed.len() < self.claim_up_to {
             let claimed = claim::next_in(self.connection, self.now, conversation, self.settings.history_tokens)?;
             self.accepted.claimed.extend(claimed);
         }
-        Ok(())
-    }
-
-    fn place(&self, event: &Event) -> Result<Place, StoreError> {
-        let address = &event.address;
-        let thread = address.thread.as_ref().map_or("", |thread| thread.as_str());
-        let found = self
-            .connection
-            .prepare_cached(
-                "SELECT id, session, running_turn FROM conversation WHERE connector = ?1 AND chat = ?2 AND thread = ?3",
-            )?
-            .query_row(params![address.connector.as_str(), address.chat.as_str(), thread], |row| {
-                Ok((
-                    row.get::<_, i64>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, Option<String>>(2)?,
-                ))
-            })
-            .optional()?;
-        if let Some((conversation, session, running)) = found {
-            let place = format!("conversation.session of {conversation}");
-            return Ok(Place {
-                conversation,
-                session: super::rows::from_id(&session, &place)?,
-                running: running.and_then(|turn| turn.parse().ok()),
-            });
-        }
-        let session = SessionId::new();
-        self.connection
-            .prepare_cached(
-                "INSERT INTO conversation (connector, chat, thread, chat_kind, session, epoch) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
-            )?
-            .execute(params![
-                address.connector.as_str(),
-                address.chat.as_str(),
-                thread,
-                chat_kind_word(event.chat_kind),
-                session.to_string()
-            ])?;
-        let conversation = self.connection.last_insert_rowid();
-        self.start_session(conversation, session)?;
-        Ok(Place {
-            conversation,
-            session,
-            running: None,
-        })
-    }
-
-    fn start_session(&self, conversation: i64, session: SessionId) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("INSERT INTO session (id, conversation, started_at) VALUES (?1, ?2, ?3)")?
-            .execute(params![session.to_string(), conversation, self.now])?;
         Ok(())
     }
 
@@ -445,31 +329,6 @@ impl Acceptance<'_> {
         };
         Ok(query::tokens_today(self.connection, self.now, user)? >= budget)
     }
-}
-
-/// Puts an event into the inbox; `None` when it is already there.
-fn insert_event(
-    connection: &Connection,
-    now: i64,
-    connector: &ConnectorName,
-    event: &Event,
-    outcome: &str,
-) -> Result<Option<i64>, StoreError> {
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO event (connector, event_id, received_at, occurred_at, sender, body, outcome)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (connector, event_id) DO NOTHING",
-        )?
-        .execute(params![
-            connector.as_str(),
-            event.id.as_str(),
-            now,
-            event.at.as_millisecond(),
-            event.sender.id.as_str(),
-            to_json(event)?,
-            outcome
-        ])?;
-    Ok((inserted > 0).then(|| connection.last_insert_rowid()))
 }
 
 /// The question that a choice names, which may be one decided long ago.

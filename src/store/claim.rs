@@ -6,7 +6,7 @@ use super::{Store, StoreError, approvals, identity, step};
 use crate::domain::TurnId;
 use crate::gate::Policy;
 use crate::models::Message;
-use crate::turn::{STATE_VERSION, TurnState};
+use crate::turn::{Enclosed, STATE_VERSION, TurnState};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// A turn that this daemon now works on, with all that it needs to begin.
@@ -36,6 +36,14 @@ pub struct ClaimedTurn {
     pub waiting: Vec<String>,
 }
 
+impl ClaimedTurn {
+    /// Whether an earlier run of it came so far that its steps were stored, and it begins anew nevertheless: its request has
+    /// changed since. What that run showed may still stand.
+    pub fn begins_anew(&self) -> bool {
+        self.version > 0 && self.state.exchange.is_empty() && self.state.round.is_empty()
+    }
+}
+
 /// One entry of a session's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryEntry {
@@ -43,11 +51,24 @@ pub struct HistoryEntry {
     pub turn: TurnId,
     /// What was said.
     pub message: Message,
+    /// What came with it, where it is a request.
+    pub enclosed: Enclosed,
     /// Whether it comes from somebody who is not trusted.
     pub tainted: bool,
 }
 
 impl Store {
+    /// When the first turn that waits for more of its request is to be taken up, of those whose time comes after `after`; both in
+    /// milliseconds since 1970.
+    pub async fn next_ready(&self, after: i64) -> Result<Option<i64>, StoreError> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT min(ready_at) FROM turn WHERE status = 'queued' AND ready_at > 0 AND ready_at > ?1")?
+                .query_row([after], |row| row.get(0))?)
+        })
+        .await
+    }
+
     /// Takes up to this many turns that wait in free conversations, oldest first.
     pub async fn claim(&self, up_to: usize, history_tokens: u64) -> Result<Vec<ClaimedTurn>, StoreError> {
         let now = self.clock.now().as_millisecond();
@@ -74,9 +95,10 @@ pub(super) fn next_anywhere(
         let conversation: Option<i64> = connection
             .prepare_cached(
                 "SELECT turn.conversation FROM turn JOIN conversation ON conversation.id = turn.conversation
-                 WHERE turn.status = 'queued' AND conversation.running_turn IS NULL ORDER BY turn.number LIMIT 1",
+                 WHERE turn.status = 'queued' AND turn.ready_at <= ?1 AND conversation.running_turn IS NULL
+                 ORDER BY turn.number LIMIT 1",
             )?
-            .query_row([], |row| row.get(0))
+            .query_row([now], |row| row.get(0))
             .optional()?;
         let Some(conversation) = conversation else { return Ok(None) };
         if let Some(claimed) = next_in(connection, now, conversation, history_tokens)? {
@@ -97,10 +119,11 @@ pub(super) fn next_in(
         let next: Option<(String, String)> = connection
             .prepare_cached(
                 "SELECT turn.id, turn.state FROM turn JOIN conversation ON conversation.id = turn.conversation
-                 WHERE turn.conversation = ?1 AND turn.status = 'queued' AND conversation.running_turn IS NULL
+                 WHERE turn.conversation = ?1 AND turn.status = 'queued' AND turn.ready_at <= ?2
+                 AND conversation.running_turn IS NULL
                  ORDER BY turn.resumed DESC, turn.number LIMIT 1",
             )?
-            .query_row([conversation], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([conversation, now], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((next, json)) = next else { return Ok(None) };
         let id: TurnId = from_id(&next, "turn.id")?;
@@ -170,8 +193,9 @@ fn take(
 /// The newest part of a session's history that fits the budget, oldest first. A turn that does not fit whole leaves its words
 /// and its answer, without what its tools gave; a call is never parted from its result. Reads no more rows than it needs.
 fn history_of(connection: &Connection, session: &str, budget_tokens: u64) -> Result<Vec<HistoryEntry>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT turn, body, tainted FROM history WHERE session = ?1 AND open = 0 ORDER BY number DESC")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT turn, body, tainted, enclosed FROM history WHERE session = ?1 AND open = 0 ORDER BY number DESC",
+    )?;
     let mut rows = statement.query([session])?;
     let mut kept = Vec::new();
     let mut left = budget_tokens;
@@ -188,6 +212,7 @@ fn history_of(connection: &Connection, session: &str, budget_tokens: u64) -> Res
             turn,
             body: row.get(1)?,
             tainted: row.get(2)?,
+            enclosed: row.get(3)?,
         });
     }
     kept.reverse();
@@ -198,11 +223,12 @@ struct Stored {
     turn: String,
     body: String,
     tainted: bool,
+    enclosed: Option<String>,
 }
 
 /// Keeps a turn's entries, newest first, as far as they fit; false when not even the short form does.
 fn keep(kept: &mut Vec<HistoryEntry>, left: &mut u64, block: Vec<Stored>) -> Result<bool, StoreError> {
-    let tokens = |block: &[Stored]| block.iter().map(|entry| estimated_tokens(&entry.body)).sum::<u64>();
+    let tokens = |block: &[Stored]| block.iter().map(Stored::tokens).sum::<u64>();
     let mut block = block;
     if tokens(&block) > *left && block.len() > 2 {
         let request = block.pop();
@@ -218,13 +244,21 @@ fn keep(kept: &mut Vec<HistoryEntry>, left: &mut u64, block: Vec<Stored>) -> Res
         kept.push(HistoryEntry {
             turn: from_id(&entry.turn, "history.turn")?,
             message: from_json(&entry.body, &format!("history.body of turn {}", entry.turn))?,
+            enclosed: entry
+                .enclosed
+                .map(|json| from_json(&json, &format!("history.enclosed of turn {}", entry.turn)))
+                .transpose()?
+                .unwrap_or_default(),
             tainted: entry.tainted,
         });
     }
     Ok(true)
 }
 
-/// A guess that errs on the high side for most languages: four bytes of JSON a token.
-fn estimated_tokens(json: &str) -> u64 {
-    (json.len() as u64).div_ceil(4)
+impl Stored {
+    /// A guess that errs on the high side for most languages: four bytes of JSON a token.
+    fn tokens(&self) -> u64 {
+        let enclosed = self.enclosed.as_ref().map_or(0, String::len);
+        ((self.body.len() + enclosed) as u64).div_ceil(4)
+    }
 }

@@ -88,12 +88,20 @@ pub(super) fn open_turns(connection: &Connection, conversation: i64) -> Result<V
         .collect()
 }
 
-/// How many turns of a conversation come before this one.
-pub(super) fn open_turns_before(connection: &Connection, conversation: i64, turn: TurnId) -> Result<usize, StoreError> {
-    Ok(open_turns(connection, conversation)?
-        .iter()
-        .take_while(|open| open.id != turn)
-        .count())
+/// How many turns of a conversation come before this one. One that waits for more of its request lets others go first.
+pub(super) fn open_turns_before(
+    connection: &Connection,
+    now: i64,
+    conversation: i64,
+    turn: TurnId,
+) -> Result<usize, StoreError> {
+    let before: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM turn WHERE conversation = ?1 AND status IN ('queued', 'running') AND ready_at <= ?2
+             AND number < (SELECT number FROM turn WHERE id = ?3)",
+        )?
+        .query_row(params![conversation, now, turn.to_string()], |row| row.get(0))?;
+    Ok(usize::try_from(before).unwrap_or(0))
 }
 
 /// The facts of `/status`.

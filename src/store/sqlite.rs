@@ -24,6 +24,7 @@ const READERS: usize = 2;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_pairing.sql"),
+    include_str!("migrations/0003_requests.sql"),
 ];
 
 /// Why the store could not be opened.

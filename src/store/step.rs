@@ -385,17 +385,20 @@ fn append_history(
         .prepare_cached("DELETE FROM history WHERE turn = ?1")?
         .execute([turn.to_string()])?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO history (session, turn, open, body, metadata, tainted, at) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)",
+        "INSERT INTO history (session, turn, open, body, metadata, tainted, at, enclosed) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let (session, metadata) = (state.request.session.to_string(), history.metadata.to_string());
-    for entry in &history.entries {
+    for (number, entry) in history.entries.iter().enumerate() {
+        // The request comes first, and with it what came with it.
+        let enclosed = if number == 0 { accept::enclosed_json(state)? } else { None };
         insert.execute(params![
             session,
             turn.to_string(),
             to_json(entry)?,
             metadata,
             history.tainted,
-            now
+            now,
+            enclosed
         ])?;
     }
     Ok(())

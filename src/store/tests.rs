@@ -10,12 +10,19 @@ use crate::models::{Finish, Message, ModelAnswer, TokenUsage, ToolCall};
 use crate::strings;
 use crate::turn::{Input, Limits, TurnEvent};
 use cortex_chat::{Address, ChatKind, Event, EventBatch, EventKind, IncomingMessage, Provenance, Sender, SenderKind, Text};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+mod edits;
+mod parts;
 
 struct Rig {
     store: Store,
+    /// What the clock is ahead of the machine's.
+    ahead_ms: Arc<AtomicI64>,
     folder: tempfile::TempDir,
     settings: Arc<RouterSettings>,
     events: std::cell::Cell<u32>,
@@ -23,7 +30,13 @@ struct Rig {
 
 impl Rig {
     async fn new() -> Self {
-        Self::at(Clock::system()).await
+        let ahead_ms = Arc::new(AtomicI64::new(0));
+        let ahead = Arc::clone(&ahead_ms);
+        let clock = Clock::from_source(move || Timestamp::now() + SignedDuration::from_millis(ahead.load(Ordering::SeqCst)));
+        Self {
+            ahead_ms,
+            ..Self::at(clock).await
+        }
     }
 
     async fn at(clock: Clock) -> Self {
@@ -41,10 +54,17 @@ impl Rig {
         };
         Self {
             store,
+            ahead_ms: Arc::default(),
             folder,
             settings: Arc::new(settings),
             events: std::cell::Cell::new(0),
         }
+    }
+
+    /// Lets time pass.
+    fn pass(&self, time: Duration) {
+        self.ahead_ms
+            .fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     fn message(&self, from: &str, chat: &str, text: &str) -> Event {
@@ -175,6 +195,12 @@ fn answer(text: &str, calls: Vec<ToolCall>) -> Input {
         usage,
         finish: Finish::Complete,
     })
+}
+
+/// What an accepted batch tells people.
+fn told_in(accepted: &Accepted) -> Vec<String> {
+    let text = |row: &MessageRow| row.desired.as_ref().map(|told| told.body.to_plain_text());
+    accepted.messages.iter().filter_map(text).collect()
 }
 
 fn words(history: &[HistoryEntry]) -> Vec<&str> {

@@ -133,7 +133,7 @@ pub struct IncomingMessage {
 }
 
 /// A part of another message that a message carries along.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// What it says.
     pub text: Text,
@@ -166,7 +166,7 @@ pub enum Provenance {
 }
 
 /// A file that came with a message.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     /// The name its sender gave it; hostile, never a path.
     pub name: Text,

@@ -9,7 +9,6 @@ use crate::failpoint;
 use crate::gate::{Question, Requirement};
 use crate::models::Message;
 use crate::store::{DesiredMessage, MessageId, NewQuestion, StoreError};
-use crate::strings;
 use crate::turn::{AskReason, CallStatus, Input, Limits};
 use cortex_chat::{MessageKind, OutgoingMessage, Text};
 use jiff::{SignedDuration, Timestamp};

@@ -46,6 +46,7 @@ impl Run<'_> {
             .min(self.deadline.saturating_duration_since(Instant::now()));
         let called = tokio::select! {
             called = tokio::time::timeout(limit, profile.model.call(&request, &mut on_text)) => called,
+            () = self.let_go.cancelled() => return Err(self.superseded()),
             () = self.stop.cancelled() => return Ok(Input::Stopped { shown: self.answer.text() }),
         };
         failpoint::hit("model.after_call");

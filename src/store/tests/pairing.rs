@@ -80,6 +80,7 @@ impl Door {
         let (path, clock) = (self.path(), clock(&self.minutes));
         let Rig {
             store,
+            ahead_ms,
             folder,
             settings,
             events,
@@ -90,6 +91,7 @@ impl Door {
         store.declare_users(users).await.unwrap();
         let rig = Rig {
             store,
+            ahead_ms,
             folder,
             settings,
             events,

@@ -17,6 +17,7 @@ const LIMITS: Limits = Limits {
 fn new_turn() -> TurnState {
     let request = Request {
         text: Text::from("do it"),
+        enclosed: crate::turn::Enclosed::default(),
         user: UserName("ann".into()),
         session: SessionId::new(),
         address: Address {

@@ -1,0 +1,87 @@
+//! The inbox: each event once, with its attempts; and what becomes of one that cannot be handled.
+
+use super::{Acceptance, Accepted, RouterSettings};
+use crate::store::message::MessageRow;
+use crate::store::rows::to_json;
+use crate::store::{Store, StoreError, identity};
+use crate::strings;
+use cortex_chat::{ConnectorName, Event};
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+
+/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
+/// after an unclean stop are attempts counted, so a count of three means three.
+const MAX_EVENT_ATTEMPTS: i64 = 3;
+
+impl Store {
+    /// Counts an attempt to handle an event, before it is handled; used after an unclean stop. When it took the daemon down too
+    /// often, it is set aside instead, and what its sender is told is given back.
+    pub async fn count_event_attempt(
+        &self,
+        connector: ConnectorName,
+        event: &Event,
+        settings: Arc<RouterSettings>,
+    ) -> Result<Option<Vec<MessageRow>>, StoreError> {
+        let (event, now) = (event.clone(), self.clock.now().as_millisecond());
+        self.write(move |connection| {
+            let known: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM event WHERE connector = ?1 AND event_id = ?2)",
+                [connector.as_str(), event.id.as_str()],
+                |row| row.get(0),
+            )?;
+            if known {
+                return Ok(None);
+            }
+            let attempts: i64 = connection.query_row(
+                "INSERT INTO event_attempt (connector, event_id, attempts) VALUES (?1, ?2, 1)
+                 ON CONFLICT (connector, event_id) DO UPDATE SET attempts = attempts + 1 RETURNING attempts",
+                [connector.as_str(), event.id.as_str()],
+                |row| row.get(0),
+            )?;
+            if attempts < MAX_EVENT_ATTEMPTS {
+                return Ok(None);
+            }
+            let accepted = Accepted::default();
+            let mut acceptance = Acceptance {
+                connection,
+                settings: &settings,
+                now,
+                claim_up_to: 0,
+                accepted,
+            };
+            if let Some(event_number) = insert_event(connection, now, &connector, &event, "set aside")?
+                && identity::user_of(connection, connector.as_str(), event.sender.id.as_str())?.is_some()
+            {
+                let place = acceptance.place(&event)?;
+                acceptance.say(&place, &format!("e{event_number}"), &event, strings::EVENT_SET_ASIDE)?;
+            }
+            Ok(Some(acceptance.accepted.messages))
+        })
+        .await
+    }
+}
+
+/// Puts an event into the inbox; `None` when it is already there.
+pub(super) fn insert_event(
+    connection: &Connection,
+    now: i64,
+    connector: &ConnectorName,
+    event: &Event,
+    outcome: &str,
+) -> Result<Option<i64>, StoreError> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO event (connector, event_id, received_at, occurred_at, sender, body, outcome)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (connector, event_id) DO NOTHING",
+        )?
+        .execute(params![
+            connector.as_str(),
+            event.id.as_str(),
+            now,
+            event.at.as_millisecond(),
+            event.sender.id.as_str(),
+            to_json(event)?,
+            outcome
+        ])?;
+    Ok((inserted > 0).then(|| connection.last_insert_rowid()))
+}
