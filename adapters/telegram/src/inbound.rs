@@ -87,8 +87,10 @@ impl Reader {
             bot,
             commands: self.settings.commands.iter().map(|(name, _)| name.clone()).collect(),
         };
+        // The first poll does not wait: after a start it is to be known at once whether anything came meanwhile.
+        let mut timeout = Duration::ZERO;
         loop {
-            let raw = match poll::poll(&self.client, offset, self.settings.poll_timeout).await {
+            let raw = match poll::poll(&self.client, offset, timeout).await {
                 Polled::Updates(raw) => raw,
                 Polled::Failed(failure) => {
                     self.recover(failure).await?;
@@ -96,6 +98,7 @@ impl Reader {
                 }
             };
             self.polled_well();
+            timeout = self.settings.poll_timeout;
             let caught_up = raw.len() < UPDATES_PER_POLL;
             let updates: Vec<Converted> = raw.iter().filter_map(|update| converter.convert(update)).collect();
             // By assignment and not by the largest: after a week of silence the numbers begin anew anywhere.
