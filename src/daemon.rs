@@ -9,6 +9,7 @@ pub use parts::{BuildError, known_tools, model_clients};
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::contested::Contested;
 use crate::delivery::{Pacer, PacerHandle};
 use crate::domain::TurnId;
 use crate::engine::Engine;
@@ -83,12 +84,15 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let mut pacers = BTreeMap::new();
         for connector in &connectors {
-            let (pacer, handle) = Pacer::new(Arc::clone(&connector.outbound), store.clone());
+            let outbound = Arc::clone(&connector.outbound);
+            let (pacer, handle) = Pacer::new(connector.name.clone(), outbound, store.clone(), clock.clone());
             tasks.spawn(pacer.run());
             pacers.insert(connector.name.clone(), handle);
         }
-        let router = Arc::new(parts.router_settings(settings, &connectors));
-        let engine = Arc::new(parts.into_engine(settings, store.clone(), clock, pacers.clone(), listeners));
+        let contested = Contested::default();
+        let router = Arc::new(parts.router_settings(settings, &connectors, contested.clone()));
+        let engine = parts.into_engine(settings, store.clone(), clock, pacers.clone(), listeners, contested);
+        let engine = Arc::new(engine);
         let (fail, failures) = mpsc::unbounded_channel();
         let scheduler = Arc::new(Scheduler::new(
             Arc::clone(&engine),
@@ -101,7 +105,15 @@ impl Daemon {
         }
         scheduler.fill().await;
 
-        let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
+        let (report, conditions) = mpsc::unbounded_channel();
+        tasks.spawn(watch::conditions(store.clone(), conditions, intake.clone()));
+        let inbox = Arc::new(DaemonInbox::new(
+            store,
+            Arc::clone(&scheduler),
+            router,
+            report,
+            recovered.unclean,
+        ));
         tasks.spawn(watch::expiries(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));

@@ -3,12 +3,15 @@
 //! Nothing here names a platform; what one can do it tells by its capabilities.
 
 mod chat;
+mod growing;
 mod job;
 mod live;
+mod pace;
 mod pacer;
+mod queue;
 
-pub use live::LiveAnswer;
 pub(crate) use live::progress_document;
+pub use live::{LiveAnswer, LiveForm};
 pub use pacer::{LiveStart, Pacer, PacerHandle};
 
 #[cfg(test)]

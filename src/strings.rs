@@ -1,7 +1,7 @@
 //! The sentences that people and models read from the daemon itself, in one place and away from logic.
 
 use crate::domain::{Risk, Role, UserName};
-use crate::gate::quoted;
+use crate::gate::{make_visible, quoted};
 use crate::turn::{CallOutcome, ToolLogEntry};
 use cortex_chat::{ConnectorName, SenderId, Text};
 use std::fmt::Write as _;
@@ -28,6 +28,13 @@ pub const CALL_OUTCOME_UNKNOWN: &str = "The outcome of this call is unknown: the
      It may or may not have taken effect.";
 /// A call after whose decision the question ran out.
 pub const APPROVAL_RAN_OUT: &str = "the confirmation ran out before the tool could be run";
+
+/// A call from an account that somebody else reads too.
+pub const TOOLS_OFF: &str = "tools are switched off: another program seems to read this account too, so that messages are missed. \
+     Answer without tools, and tell the user so.";
+/// The same, for a call that a crash cut off.
+pub const TOOLS_OFF_OUTCOME_UNKNOWN: &str = "The outcome of this call is unknown: the program was interrupted while it ran. It may or may not have taken effect, \
+     and it cannot be repeated now, since tools are switched off: another program seems to read this account too.";
 
 /// An error as a call's result.
 pub fn tool_error(reason: &str) -> Text {
@@ -62,6 +69,28 @@ pub fn unknown_tool(known: &[&str]) -> String {
         return "there is no such tool; no tools are available here".to_owned();
     }
     format!("there is no such tool; the available tools are: {}", known.join(", "))
+}
+
+/// A file that came with a request.
+pub fn attached(name: &Text, media_type: &str, size_bytes: Option<u64>) -> String {
+    // Names are other people's words: on one line, and no longer than a name.
+    let shown = |text: &str| -> String {
+        let visible = make_visible(text).replace(['\n', '\t'], " ");
+        let cut: String = visible.chars().take(120).collect();
+        if cut.len() < visible.len() { cut + "…" } else { cut }
+    };
+    let name = if name.is_blank() {
+        "a file without a name".to_owned()
+    } else {
+        shown(name.as_str())
+    };
+    let size = size_bytes
+        .map(|size| format!(", {}", crate::tools::size(size)))
+        .unwrap_or_default();
+    format!(
+        "[attached: {name} ({}{size}); its content cannot be seen yet]",
+        shown(media_type)
+    )
 }
 
 /// The person said no.
@@ -110,6 +139,8 @@ pub const TOOL_NOT_OFFERED: &str = "this tool is not available here";
 pub const CUT_SHORT: &str = "_(Stopped looking further: the limit of tool rounds for one request was reached.)_";
 /// Said after an answer that the person stopped.
 pub const STOPPED: &str = "_(Stopped.)_";
+/// What stands on the button under a growing answer.
+pub const STOP: &str = "⏹ Stop";
 /// The live message before there is anything to show.
 pub const WORKING: &str = "…";
 /// A message from nobody we know: with the code an admin can let them in, with the id the owner can name them in the config.
@@ -344,3 +375,6 @@ pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String 
 
 /// A line of progress while a step cannot be stored.
 pub const STORE_FAILS: &str = "⚠ I cannot store what I do (the disk may be full), so I wait and try again.";
+/// A line of `/status` while somebody else reads the account.
+pub const STATUS_TOOLS_OFF: &str =
+    "- ⚠ Tools are switched off: another program seems to read this account too. Stop it, and they come back by themselves.";

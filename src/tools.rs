@@ -19,6 +19,7 @@ mod wording;
 pub use files::{FolderSettings, Folders, FoldersError};
 pub use registry::{ArgumentsError, Registry, RegistryError, arguments_hash, cut_output};
 pub use time_now::Clock;
+pub(crate) use wording::size;
 
 use crate::domain::{Confirm, Risk, Role, UserName};
 use async_trait::async_trait;

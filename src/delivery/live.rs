@@ -1,7 +1,7 @@
 //! The growing answer of one turn: written by the engine token by token, rendered only when the pacer has use for it.
 
 use crate::strings;
-use cortex_chat::{Document, MessageKind, MessageRef, OutgoingMessage, Text, TextLimit};
+use cortex_chat::{Choice, Document, MessageKind, MessageRef, OutgoingMessage, Text, TextLimit};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -15,9 +15,26 @@ pub struct LiveAnswer {
     told: AtomicBool,
     /// The most parts ever rendered; as many may stand in the chat.
     parts_rendered: AtomicUsize,
-    limit: TextLimit,
-    reply_to: Option<MessageRef>,
-    placeholder: bool,
+    form: LiveForm,
+}
+
+/// How a growing answer looks, whatever it says.
+pub struct LiveForm {
+    /// The longest message.
+    pub limit: TextLimit,
+    /// The message that it answers.
+    pub reply_to: Option<MessageRef>,
+    /// Whether a sign stands in place of nothing, for platforms without typing.
+    pub placeholder: bool,
+    /// What stops it, offered with the message that is growing; never with one that has its final form.
+    pub stop: Option<Choice>,
+}
+
+/// The first text of an answer, before it is shown.
+pub(super) struct FirstText {
+    /// Whether there is enough of it to be worth showing.
+    pub(super) is_enough: bool,
+    pub(super) since: Instant,
 }
 
 #[derive(Default)]
@@ -35,16 +52,14 @@ struct Line {
 }
 
 impl LiveAnswer {
-    /// An answer of which nothing is known yet. `placeholder` shows a sign in place of nothing, for platforms without typing.
-    pub fn new(limit: TextLimit, reply_to: Option<MessageRef>, placeholder: bool) -> Self {
+    /// An answer of which nothing is known yet.
+    pub fn new(form: LiveForm) -> Self {
         Self {
             content: Mutex::new(Content::default()),
-            dirty: AtomicBool::new(placeholder),
+            dirty: AtomicBool::new(form.placeholder),
             told: AtomicBool::new(false),
             parts_rendered: AtomicUsize::new(0),
-            limit,
-            reply_to,
-            placeholder,
+            form,
         }
     }
 
@@ -58,7 +73,10 @@ impl LiveAnswer {
 
     /// Withdraws the text so far. True when the pacer should be told.
     pub fn reset_text(&self) -> bool {
-        self.change(|content| content.text.clear())
+        self.change(|content| {
+            content.text.clear();
+            content.first_text_at = None;
+        })
     }
 
     /// Sets the progress line of a key, new ones below the others. True when the pacer should be told.
@@ -89,15 +107,22 @@ impl LiveAnswer {
         self.parts_rendered()
     }
 
-    /// How many characters of text there are, and since when; for the hold-back before the first showing.
-    pub(super) fn first_text(&self) -> Option<(usize, Instant)> {
+    /// Whether nothing more is rendered.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// What there is of text, and whether so many characters; for the hold-back before the first showing.
+    pub(super) fn first_text(&self, enough_characters: usize) -> Option<FirstText> {
         let content = self.lock();
-        content.first_text_at.map(|at| (content.text.len(), at))
+        let since = content.first_text_at?;
+        let is_enough = content.text.chars().take(enough_characters).count() == enough_characters;
+        Some(FirstText { is_enough, since })
     }
 
     /// Whether anything but text is there to show, which no hold-back applies to.
     pub(super) fn has_more_than_text(&self) -> bool {
-        self.placeholder || !self.lock().progress.is_empty()
+        self.form.placeholder || !self.lock().progress.is_empty()
     }
 
     /// Asks to be told of the next change, after a look that showed nothing yet.
@@ -131,20 +156,27 @@ impl LiveAnswer {
         }
         let mut body = progress_document(content.progress.iter().map(|line| line.text.as_str()));
         body.blocks.extend(Document::parse_partial(&content.text).blocks);
-        if body.is_empty() && self.placeholder {
+        if body.is_empty() && self.form.placeholder {
             body = Document::plain(strings::WORKING);
         }
-        let parts = if body.is_empty() { Vec::new() } else { body.split(self.limit) };
+        let parts = if body.is_empty() {
+            Vec::new()
+        } else {
+            body.split(self.form.limit)
+        };
         self.parts_rendered.fetch_max(parts.len(), Ordering::AcqRel);
         drop(content);
         let count = parts.len();
-        let messages = parts.into_iter().enumerate().map(|(part, body)| OutgoingMessage {
-            kind: MessageKind::Answer,
-            body,
-            choices: Vec::new(),
-            reply_to: self.reply_to.clone().filter(|_| part == 0),
-            live: part + 1 == count,
-            last: false,
+        let messages = parts.into_iter().enumerate().map(|(part, body)| {
+            let grows = part + 1 == count;
+            OutgoingMessage {
+                kind: MessageKind::Answer,
+                body,
+                choices: self.form.stop.iter().filter(|_| grows).cloned().collect(),
+                reply_to: self.form.reply_to.clone().filter(|_| part == 0),
+                live: grows,
+                last: false,
+            }
         });
         Some(messages.collect())
     }
@@ -182,7 +214,12 @@ mod tests {
             max: 100,
             unit: TextUnit::Characters,
         };
-        let answer = LiveAnswer::new(limit, None, true);
+        let answer = LiveAnswer::new(LiveForm {
+            limit,
+            reply_to: None,
+            placeholder: true,
+            stop: None,
+        });
         assert_eq!(answer.close(), 0);
         answer.push_text("too late");
         assert!(answer.render().is_none());

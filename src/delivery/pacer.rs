@@ -4,14 +4,17 @@
 //! platform asks for is kept.
 
 use super::chat::{Chat, Need};
-use super::job::{Ended, Job, carry_out};
+use super::job::{Ended, Job, Platform};
 use super::live::LiveAnswer;
+use super::queue::Queue;
+use crate::clock::Clock;
 use crate::domain::TurnId;
 use crate::store::{MessageRow, Store};
-use cortex_chat::{Address, Capabilities, ChatId, ChatKind, Outbound};
+use cortex_chat::{Address, Capabilities, ChatId, ChatKind, ConnectorName, Outbound, OutboundError};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +23,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A chat of which nothing is to be shown is forgotten after this; its pace begins anew then.
 const CHAT_KEPT: Duration = Duration::from_mins(2);
+
+/// A wait that a platform asks for is worth a line in the log when it is longer than this.
+const LONG_WAIT: Duration = Duration::from_mins(1);
 
 /// Limits hold for a chat with all its threads.
 pub(super) type ChatKey = ChatId;
@@ -54,7 +60,7 @@ enum Command {
     Rows(Vec<MessageRow>),
     Live(LiveStart),
     Nudge(ChatKey),
-    EndLive(ChatKey, TurnId),
+    EndLive(ChatKey, TurnId, Arc<LiveAnswer>),
     Drain(oneshot::Sender<()>),
     Settle(ChatKey, oneshot::Sender<()>),
 }
@@ -78,9 +84,9 @@ impl PacerHandle {
         let _ = self.commands.send(Command::Nudge(chat.clone()));
     }
 
-    /// Ends the showing of a growing answer; the rows of its final form follow.
-    pub fn end_live(&self, chat: &ChatId, turn: TurnId) {
-        let _ = self.commands.send(Command::EndLive(chat.clone(), turn));
+    /// Ends the showing of a growing answer; the rows of its final form came before.
+    pub fn end_live(&self, chat: &ChatId, turn: TurnId, answer: &Arc<LiveAnswer>) {
+        let _ = self.commands.send(Command::EndLive(chat.clone(), turn, Arc::clone(answer)));
     }
 
     /// Returns when the call that is in flight in a chat, if there is one, is over and on record. What a person answers to has
@@ -105,22 +111,23 @@ type InFlight = FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>;
 
 /// The pacer of one connector.
 pub struct Pacer {
-    outbound: Arc<dyn Outbound>,
-    store: Store,
+    platform: Arc<Platform>,
     capabilities: Arc<Capabilities>,
     commands: mpsc::UnboundedReceiver<Command>,
     chats: HashMap<ChatKey, Chat>,
+    /// Where chats have gone that are still called by their old id; forgotten with the chat that they have become.
+    moved: HashMap<ChatKey, ChatKey>,
     /// Chats to look at again, by when.
     timers: BTreeSet<(Instant, ChatKey)>,
+    /// Chats that could be called, by whose turn it is with the account.
+    queue: Queue,
     in_flight: InFlight,
-    /// Times of the account's calls within the last second.
-    account_calls: VecDeque<Instant>,
     drains: Vec<oneshot::Sender<()>>,
 }
 
 impl Pacer {
     /// A pacer and the handle to it.
-    pub fn new(outbound: Arc<dyn Outbound>, store: Store) -> (Self, PacerHandle) {
+    pub fn new(connector: ConnectorName, outbound: Arc<dyn Outbound>, store: Store, clock: Clock) -> (Self, PacerHandle) {
         let (sender, commands) = mpsc::unbounded_channel();
         let capabilities = Arc::new(outbound.capabilities().clone());
         let handle = PacerHandle {
@@ -128,14 +135,19 @@ impl Pacer {
             capabilities: Arc::clone(&capabilities),
         };
         let pacer = Self {
-            outbound,
-            store,
+            platform: Arc::new(Platform {
+                connector,
+                outbound,
+                store,
+                clock,
+            }),
+            queue: Queue::new(capabilities.account_calls_per_second),
             capabilities,
             commands,
             chats: HashMap::new(),
+            moved: HashMap::new(),
             timers: BTreeSet::new(),
             in_flight: FuturesUnordered::new(),
-            account_calls: VecDeque::new(),
             drains: Vec::new(),
         };
         (pacer, handle)
@@ -144,25 +156,33 @@ impl Pacer {
     /// Runs until every handle is gone.
     pub async fn run(mut self) {
         loop {
-            let next_timer = self.timers.first().map(|(at, _)| *at);
+            let wake_at = self.wake_at();
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.take(command),
                     None => return,
                 },
-                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => self.finish(ended),
-                () = sleep_until(next_timer), if next_timer.is_some() => self.ring(),
+                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => self.finish(ended, Instant::now()),
+                () = sleep_until(wake_at), if wake_at.is_some() => self.ring(Instant::now()),
             }
             self.answer_drains();
         }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.queue.wake_at()).min()
     }
 
     fn take(&mut self, command: Command) {
         match command {
             Command::Rows(rows) => {
                 let mut touched = BTreeSet::new();
-                for row in rows {
-                    let key = row.address.chat.clone();
+                for mut row in rows {
+                    let key = self.moved_to(&row.address.chat);
+                    if key != row.address.chat {
+                        row.move_to(&key);
+                    }
                     self.chat(&key, row.chat_kind).put(row);
                     touched.insert(key);
                 }
@@ -170,20 +190,27 @@ impl Pacer {
                     self.look_at(&key);
                 }
             }
-            Command::Live(start) => {
-                let key = start.address.chat.clone();
+            Command::Live(mut start) => {
+                let key = self.moved_to(&start.address.chat);
+                start.address.chat = key.clone();
                 let kind = start.chat_kind;
                 self.chat(&key, kind).begin_live(start);
                 self.look_at(&key);
             }
-            Command::Nudge(key) => self.look_at(&key),
-            Command::EndLive(key, turn) => {
+            Command::Nudge(chat) => {
+                let key = self.moved_to(&chat);
+                self.look_at(&key);
+            }
+            Command::EndLive(chat, turn, answer) => {
+                let key = self.moved_to(&chat);
                 if let Some(chat) = self.chats.get_mut(&key) {
-                    chat.end_live(turn);
+                    chat.end_live(turn, &answer);
                 }
+                // So that the chat is forgotten in time, where nothing else is to be shown there.
+                self.look_at(&key);
             }
             Command::Drain(done) => self.drains.push(done),
-            Command::Settle(key, done) => match self.chats.get_mut(&key) {
+            Command::Settle(chat, done) => match self.chats.get_mut(&self.moved_to(&chat)) {
                 Some(chat) => chat.tell_when_settled(done),
                 None => {
                     let _ = done.send(());
@@ -196,74 +223,118 @@ impl Pacer {
         self.chats.entry(key.clone()).or_insert_with(|| Chat::new(kind))
     }
 
-    /// Looks again at the chats whose time has come.
-    fn ring(&mut self) {
-        let now = Instant::now();
+    /// The id that a chat goes by now.
+    fn moved_to(&self, chat: &ChatKey) -> ChatKey {
+        self.moved.get(chat).unwrap_or(chat).clone()
+    }
+
+    /// Looks again at the chats whose time has come, and forgets those where nothing happens.
+    fn ring(&mut self, now: Instant) {
         while let Some((at, key)) = self.timers.first().cloned() {
             if at > now {
-                return;
+                break;
             }
             self.timers.remove(&(at, key.clone()));
             if let Some(chat) = self.chats.get_mut(&key) {
                 chat.wake = None;
                 if chat.is_quiet_for(CHAT_KEPT, now) {
                     self.chats.remove(&key);
+                    self.queue.leave(&key);
+                    self.moved.retain(|_, to| *to != key);
                     continue;
                 }
             }
-            self.look_at(&key);
+            self.line_up(&key, now);
         }
+        self.serve(now);
     }
 
     /// Starts what a chat needs now, or notes when to look again.
     fn look_at(&mut self, key: &ChatKey) {
         let now = Instant::now();
-        let account_free_at = self.account_free_at(now);
+        self.line_up(key, now);
+        self.serve(now);
+    }
+
+    /// Puts a chat that needs a call into the queue, or notes when to look at it again.
+    fn line_up(&mut self, key: &ChatKey, now: Instant) {
         let Some(chat) = self.chats.get_mut(key) else { return };
-        let wake_at = match chat.need(now, account_free_at, &self.capabilities) {
-            Need::Do(address, task) => {
-                chat.begin_call(now);
-                if self.capabilities.account_calls_per_second.is_some() {
-                    self.account_calls.push_back(now);
-                }
-                let job = Job {
-                    chat: key.clone(),
-                    address,
-                    task: *task,
-                };
-                self.in_flight
-                    .push(Box::pin(carry_out(job, Arc::clone(&self.outbound), self.store.clone())));
-                return;
-            }
-            Need::At(at) => at,
-            Need::Nothing if chat.is_idle() => now + CHAT_KEPT,
-            Need::Nothing => return,
+        let wake_at = match chat.need(now, &self.capabilities) {
+            Need::Call(urgency) => return self.queue.join(key, urgency),
+            Need::Look(at) => Some(at),
+            Need::Nothing => chat.is_idle().then_some(now + CHAT_KEPT),
         };
-        if let Some(earlier) = chat.wake.replace(wake_at) {
-            self.timers.remove(&(earlier, key.clone()));
+        self.queue.leave(key);
+        if let Some(wake_at) = wake_at {
+            if let Some(earlier) = chat.wake.replace(wake_at) {
+                self.timers.remove(&(earlier, key.clone()));
+            }
+            self.timers.insert((wake_at, key.clone()));
         }
-        self.timers.insert((wake_at, key.clone()));
     }
 
-    /// When the account may make another call; `None` is now.
-    fn account_free_at(&mut self, now: Instant) -> Option<Instant> {
-        let limit = self.capabilities.account_calls_per_second? as usize;
-        while self
-            .account_calls
-            .front()
-            .is_some_and(|call| now - *call >= Duration::from_secs(1))
-        {
-            self.account_calls.pop_front();
+    /// Calls the platform for those who wait, as far as the account may be called.
+    fn serve(&mut self, now: Instant) {
+        while let Some(key) = self.queue.next(now) {
+            let Some(chat) = self.chats.get_mut(&key) else { continue };
+            match chat.begin_call(now, &self.capabilities) {
+                Some((address, task)) => {
+                    self.queue.count(now);
+                    let chat = key;
+                    let job = Job { chat, address, task };
+                    self.in_flight.push(Box::pin(Arc::clone(&self.platform).carry_out(job)));
+                }
+                // What it waited for is no longer wanted.
+                None => self.line_up(&key, now),
+            }
         }
-        (self.account_calls.len() >= limit).then(|| self.account_calls[0] + Duration::from_secs(1))
     }
 
-    fn finish(&mut self, ended: Ended) {
+    fn finish(&mut self, ended: Ended, now: Instant) {
         let key = ended.chat.clone();
-        if let Some(chat) = self.chats.get_mut(&key) {
-            chat.finish(ended);
+        for further in ended.calls.iter().skip(1) {
+            self.queue.count(*further);
         }
-        self.look_at(&key);
+        let moved_to = match &ended.result {
+            Err(OutboundError::Moved { to }) => Some(to.clone()),
+            _ => None,
+        };
+        if let Some(chat) = self.chats.get_mut(&key) {
+            let asked_wait = chat.finish(ended, now);
+            if let Some(wait) = asked_wait.filter(|wait| *wait > LONG_WAIT) {
+                let connector = &self.platform.connector;
+                tracing::warn!(
+                    connector.name = %connector, retry.after_s = wait.as_secs(),
+                    "the platform asks for a long wait; what a chat should show comes after it"
+                );
+            }
+        }
+        match moved_to {
+            Some(to) => self.move_chat(&key, &to),
+            None => self.look_at(&key),
+        }
+    }
+
+    /// Goes on with a chat under its new id.
+    fn move_chat(&mut self, from: &ChatKey, to: &ChatKey) {
+        let Some(mut chat) = self.chats.remove(from) else { return };
+        self.queue.leave(from);
+        if let Some(wake) = chat.wake.take() {
+            self.timers.remove(&(wake, from.clone()));
+        }
+        for target in self.moved.values_mut().filter(|target| *target == from) {
+            target.clone_from(to);
+        }
+        self.moved.insert(from.clone(), to.clone());
+        self.moved.remove(to);
+        chat.move_to(to);
+        match self.chats.entry(to.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(chat);
+            }
+            Entry::Occupied(mut there) => there.get_mut().join(chat),
+        }
+        self.look_at(to);
     }
 
     fn answer_drains(&mut self) {
@@ -279,5 +350,25 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+impl Pacer {
+    /// Carries out what it can, without waiting for timers.
+    pub(super) async fn settle(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.take(command);
+        }
+        while let Some(ended) = self.in_flight.next().await {
+            self.finish(ended, Instant::now());
+        }
+    }
+
+    /// What it remembers of chats after so much time in which nothing happened.
+    pub(super) fn remembered_after(&mut self, quiet: Duration) -> Vec<String> {
+        self.ring(Instant::now() + quiet);
+        assert!(!self.chats.is_empty() || (self.timers.is_empty() && self.queue.is_empty() && self.moved.is_empty()));
+        self.chats.keys().map(ToString::to_string).collect()
     }
 }

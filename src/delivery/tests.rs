@@ -1,4 +1,11 @@
+//! The pacer at a scripted platform, with a real store.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod growing;
+mod limits;
+mod memory;
+mod refusals;
 
 use super::*;
 use crate::clock::Clock;
@@ -6,8 +13,8 @@ use crate::domain::TurnId;
 use crate::store::{MessageId, MessageRow, Store};
 use async_trait::async_trait;
 use cortex_chat::{
-    Address, Capabilities, ChatKind, ChatPace, ChoiceDisplay, Document, HoldBack, MessageKind, MessageRef, Outbound,
-    OutboundError, OutgoingMessage, SendKey, Signal, TextLimit, TextUnit,
+    Address, Capabilities, ChatKind, ChatPace, Choice, ChoiceDisplay, ChoiceStyle, Document, HoldBack, MessageKind,
+    MessageRef, Outbound, OutboundError, OutgoingMessage, SendKey, Signal, TextLimit, TextUnit,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,6 +23,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(40);
 /// On a busy machine the fake may note a call a little after it was made.
 const NOTING: Duration = Duration::from_millis(15);
+/// What the pacer adds to a wait that the platform asks for.
+const MARGIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Did {
@@ -25,21 +34,37 @@ enum Did {
     Typing,
 }
 
+/// A call as the platform saw it.
+#[derive(Clone, Debug)]
+struct Call {
+    at: Instant,
+    chat: String,
+    did: Did,
+    /// Labels of the choices.
+    choices: Vec<String>,
+}
+
 /// A platform that answers from a script, and with success when that is at its end.
 struct Scripted {
     capabilities: Capabilities,
-    script: Mutex<VecDeque<OutboundError>>,
+    script: Mutex<VecDeque<Result<(), OutboundError>>>,
     arrived: Mutex<Option<MessageRef>>,
-    calls: Mutex<Vec<(Instant, String, Did)>>,
+    calls: Mutex<Vec<Call>>,
 }
 
 impl Scripted {
-    fn call(&self, at: &Address, did: Did) -> Result<MessageRef, OutboundError> {
+    fn call(&self, at: &Address, did: Did, message: Option<&OutgoingMessage>) -> Result<MessageRef, OutboundError> {
+        let choices = message.map_or(&[][..], |message| &message.choices);
         let mut calls = self.calls.lock().unwrap();
-        calls.push((Instant::now(), at.chat.to_string(), did));
+        calls.push(Call {
+            at: Instant::now(),
+            chat: at.chat.to_string(),
+            did,
+            choices: choices.iter().map(|choice| choice.label.clone()).collect(),
+        });
         match self.script.lock().unwrap().pop_front() {
-            Some(error) => Err(error),
-            None => Ok(MessageRef::new(format!("m{}", calls.len()))),
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) | None => Ok(MessageRef::new(format!("m{}", calls.len()))),
         }
     }
 }
@@ -51,19 +76,20 @@ impl Outbound for Scripted {
     }
 
     async fn send(&self, to: &Address, _key: &SendKey, message: &OutgoingMessage) -> Result<MessageRef, OutboundError> {
-        self.call(to, Did::Send(message.body.to_plain_text()))
+        self.call(to, Did::Send(message.body.to_plain_text()), Some(message))
     }
 
     async fn edit(&self, at: &Address, _reference: &MessageRef, message: &OutgoingMessage) -> Result<(), OutboundError> {
-        self.call(at, Did::Edit(message.body.to_plain_text())).map(|_| ())
+        self.call(at, Did::Edit(message.body.to_plain_text()), Some(message))
+            .map(|_| ())
     }
 
     async fn delete(&self, at: &Address, _reference: &MessageRef) -> Result<(), OutboundError> {
-        self.call(at, Did::Delete).map(|_| ())
+        self.call(at, Did::Delete, None).map(|_| ())
     }
 
     async fn signal(&self, at: &Address, _signal: Signal) -> Result<(), OutboundError> {
-        self.call(at, Did::Typing).map(|_| ())
+        self.call(at, Did::Typing, None).map(|_| ())
     }
 
     async fn find(&self, _at: &Address, _key: &SendKey) -> Result<Option<MessageRef>, OutboundError> {
@@ -101,39 +127,66 @@ fn capabilities() -> Capabilities {
     }
 }
 
+/// Without signs of life, and with messages so short.
+fn silent(max: usize) -> Capabilities {
+    let unit = TextUnit::Characters;
+    Capabilities {
+        text_limit: TextLimit { max, unit },
+        typing_every: None,
+        ..capabilities()
+    }
+}
+
 struct Rig {
     platform: Arc<Scripted>,
     pacer: PacerHandle,
     store: Store,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Rig {
-    fn new(capabilities: Capabilities, script: Vec<OutboundError>) -> Self {
+    /// A pacer whose first calls fail so.
+    fn new(capabilities: Capabilities, failures: Vec<OutboundError>) -> Self {
+        Self::with_script(capabilities, failures.into_iter().map(Err).collect())
+    }
+
+    fn with_script(capabilities: Capabilities, script: Vec<Result<(), OutboundError>>) -> Self {
+        let (rig, pacer) = Self::at_rest(capabilities, script);
+        tokio::spawn(pacer.run());
+        rig
+    }
+
+    /// With a pacer that the test drives.
+    fn at_rest(capabilities: Capabilities, script: Vec<Result<(), OutboundError>>) -> (Self, Pacer) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("state/cortex.db"), None, Clock::system()).unwrap();
+        let store = Store::open(&folder.path().join("cortex.db"), None, Clock::system()).unwrap();
         let platform = Arc::new(Scripted {
             capabilities,
             script: Mutex::new(script.into()),
             arrived: Mutex::new(None),
             calls: Mutex::new(Vec::new()),
         });
-        let (pacer, handle) = Pacer::new(Arc::clone(&platform) as Arc<dyn Outbound>, store.clone());
-        tokio::spawn(pacer.run());
-        Self {
+        let outbound = Arc::clone(&platform) as Arc<dyn Outbound>;
+        let (pacer, handle) = Pacer::new("test".into(), outbound, store.clone(), Clock::system());
+        let rig = Self {
             platform,
             pacer: handle,
             store,
-            _folder: folder,
-        }
+            folder,
+        };
+        rig.change(
+            "INSERT INTO conversation (id, connector, chat, thread, chat_kind, session, epoch)
+             VALUES (1, 'test', 'home', '', 'one_to_one', 's', 0)",
+        );
+        (rig, pacer)
     }
 
-    fn calls(&self) -> Vec<(Instant, String, Did)> {
+    fn calls(&self) -> Vec<Call> {
         self.platform.calls.lock().unwrap().clone()
     }
 
     fn did(&self) -> Vec<Did> {
-        self.calls().into_iter().map(|(_, _, did)| did).collect()
+        self.calls().into_iter().map(|call| call.did).collect()
     }
 
     async fn drained(&self) {
@@ -144,12 +197,29 @@ impl Rig {
 
     /// Begins to show a growing answer in the chat `home`.
     fn live(&self, turn: TurnId) -> Arc<LiveAnswer> {
-        let answer = Arc::new(LiveAnswer::new(self.pacer.capabilities.text_limit, None, false));
+        self.live_in("home", turn)
+    }
+
+    fn live_in(&self, chat: &str, turn: TurnId) -> Arc<LiveAnswer> {
+        let can = &self.pacer.capabilities;
+        let stop = Choice {
+            id: "stop".into(),
+            label: "Stop".to_owned(),
+            keyword: "/stop".to_owned(),
+            emoji: None,
+            style: ChoiceStyle::Negative,
+        };
+        let answer = Arc::new(LiveAnswer::new(LiveForm {
+            limit: can.text_limit,
+            reply_to: None,
+            placeholder: false,
+            stop: Some(stop).filter(|_| can.choices == ChoiceDisplay::Buttons),
+        }));
         self.pacer.show_live(LiveStart {
             turn,
             segment: 0,
             conversation: 1,
-            address: address("home"),
+            address: address(chat),
             chat_kind: ChatKind::OneToOne,
             answer: Arc::clone(&answer),
             standing: Vec::new(),
@@ -163,13 +233,36 @@ impl Rig {
         }
     }
 
+    /// Ends a growing answer the way a turn does.
+    fn end(&self, turn: TurnId, answer: &Arc<LiveAnswer>, text: &str) {
+        answer.close();
+        self.pacer.show(vec![row(MessageId::answer(turn, 0, 0), "home", text)]);
+        self.pacer.end_live(&"home".into(), turn, answer);
+    }
+
     async fn until(&self, condition: impl Fn(&[Did]) -> bool) {
         let seen = async {
             while !condition(&self.did()) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap();
+        let seen = tokio::time::timeout(Duration::from_secs(10), seen).await;
+        assert!(seen.is_ok(), "not seen: {:?}", self.did());
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        connection
+    }
+
+    fn change(&self, sql: &str) {
+        self.database().execute(sql, []).unwrap();
+    }
+
+    /// A column of the one row that a query finds.
+    fn stored<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        self.database().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 }
 
@@ -203,6 +296,7 @@ fn row(id: MessageId, chat: &str, text: &str) -> MessageRow {
         shown_version: 0,
         maybe_sent: false,
         reference: None,
+        sent_at: None,
     }
 }
 
@@ -210,276 +304,22 @@ fn notice(about: &str, chat: &str, text: &str) -> MessageRow {
     row(MessageId::notice(about, 0), chat, text)
 }
 
-#[tokio::test]
-async fn rate_limit_is_kept_and_other_chats_go_on() {
-    let wait = Duration::from_millis(300);
-    let rig = Rig::new(capabilities(), vec![OutboundError::RateLimited { retry_after: wait }]);
-    rig.pacer.show(vec![notice("a", "home", "one")]);
-    rig.until(|did| !did.is_empty()).await;
-    rig.pacer.show(vec![notice("b", "home", "two"), notice("c", "work", "three")]);
-    rig.drained().await;
-    let calls = rig.calls();
-    let limited_at = calls[0].0;
-    assert_eq!(calls[1].1, "work", "another chat need not wait");
-    assert!(calls[1].0 - limited_at < wait);
-    for (at, chat, _) in &calls[2..] {
-        assert!(
-            chat == "home" && *at - limited_at >= wait,
-            "no call inside the window: {calls:?}"
-        );
-    }
-    let texts: Vec<Did> = calls[2..].iter().map(|(_, _, did)| did.clone()).collect();
-    assert_eq!(texts, [Did::Send("one".into()), Did::Send("two".into())]);
+fn limited(wait: Duration) -> OutboundError {
+    OutboundError::RateLimited { retry_after: wait }
 }
 
-#[tokio::test]
-async fn send_that_may_have_arrived_is_made_once_more_and_no_further() {
-    let unknown = || OutboundError::Unknown("no answer".into());
-    let rig = Rig::new(capabilities(), vec![unknown(), unknown(), unknown()]);
-    rig.pacer.show(vec![notice("a", "home", "one")]);
-    rig.drained().await;
-    assert_eq!(rig.did(), [Did::Send("one".into()), Did::Send("one".into())]);
+fn transient() -> OutboundError {
+    OutboundError::Transient("down".into())
 }
 
-#[tokio::test]
-async fn send_that_can_be_looked_up_is_not_made_again() {
-    let can_find = Capabilities {
-        can_find_sends: true,
-        ..capabilities()
-    };
-    let rig = Rig::new(can_find, vec![OutboundError::Unknown("no answer".into())]);
-    *rig.platform.arrived.lock().unwrap() = Some("m1".into());
-    rig.pacer.show(vec![notice("a", "home", "one")]);
-    rig.drained().await;
-    assert_eq!(rig.did(), [Did::Send("one".into()), Did::Edit("one".into())]);
+fn unknown() -> OutboundError {
+    OutboundError::Unknown("no answer".into())
 }
 
-#[tokio::test]
-async fn what_did_not_arrive_is_tried_until_it_does() {
-    let rig = Rig::new(
-        capabilities(),
-        vec![
-            OutboundError::Transient("down".into()),
-            OutboundError::Transient("down".into()),
-        ],
-    );
-    rig.pacer.show(vec![notice("a", "home", "one")]);
-    rig.drained().await;
-    assert_eq!(rig.did().len(), 3);
+fn sent(text: &str) -> Did {
+    Did::Send(text.to_owned())
 }
 
-#[tokio::test]
-async fn refused_message_holds_up_nothing() {
-    let rig = Rig::new(
-        capabilities(),
-        vec![OutboundError::Forbidden("blocked".into()), OutboundError::TooLong],
-    );
-    rig.pacer.show(vec![
-        notice("a", "home", "one"),
-        notice("b", "home", "two"),
-        notice("c", "home", "three"),
-    ]);
-    rig.drained().await;
-    assert_eq!(
-        rig.did(),
-        [Did::Send("one".into()), Did::Send("two".into()), Did::Send("three".into())]
-    );
-}
-
-#[tokio::test]
-async fn markup_that_is_refused_goes_as_plain_text() {
-    let rig = Rig::new(capabilities(), vec![OutboundError::BadMarkup("bad".into())]);
-    let mut message = notice("a", "home", "");
-    message.desired = Some(OutgoingMessage {
-        body: Document::parse("**one**"),
-        ..content("")
-    });
-    rig.pacer.show(vec![message]);
-    rig.drained().await;
-    assert_eq!(rig.did(), [Did::Send("one".into()), Did::Send("one".into())]);
-}
-
-#[tokio::test]
-async fn final_that_can_no_longer_be_edited_is_sent_as_a_new_message() {
-    let rig = Rig::new(capabilities(), vec![OutboundError::Gone("deleted".into())]);
-    let standing = MessageRow {
-        reference: Some("m0".into()),
-        desired_version: 2,
-        ..notice("a", "home", "final")
-    };
-    rig.pacer.show(vec![standing]);
-    rig.drained().await;
-    assert_eq!(rig.did(), [Did::Edit("final".into()), Did::Send("final".into())]);
-}
-
-#[tokio::test]
-async fn growing_answer_keeps_the_pace_and_its_final_comes_last() {
-    let rig = Rig::new(capabilities(), Vec::new());
-    let turn = TurnId::new();
-    let answer = rig.live(turn);
-    for word in 0..60 {
-        rig.grow(&answer, &format!("w{word} "));
-        tokio::time::sleep(Duration::from_millis(4)).await;
-    }
-    answer.close();
-    rig.pacer.show(vec![row(MessageId::answer(turn, 0, 0), "home", "the whole")]);
-    rig.pacer.end_live(&"home".into(), turn);
-    rig.grow(&answer, "too late");
-    rig.drained().await;
-    let calls = rig.calls();
-    let shown: Vec<&Did> = calls
-        .iter()
-        .map(|(_, _, did)| did)
-        .filter(|did| **did != Did::Typing)
-        .collect();
-    assert!(matches!(shown[0], Did::Send(_)), "{shown:?}");
-    assert!(
-        shown.len() > 3 && shown[1..].iter().all(|did| matches!(did, Did::Edit(_))),
-        "one message: {shown:?}"
-    );
-    assert_eq!(*shown[shown.len() - 1], Did::Edit("the whole".into()));
-    for pair in calls.windows(2) {
-        assert!(pair[1].0 - pair[0].0 + NOTING >= INTERVAL, "two calls within the interval");
-    }
-}
-
-#[tokio::test]
-async fn typing_is_shown_until_there_is_text() {
-    let often = Capabilities {
-        typing_every: Some(Duration::from_millis(60)),
-        ..capabilities()
-    };
-    let rig = Rig::new(often, Vec::new());
-    let answer = rig.live(TurnId::new());
-    rig.until(|did| did.len() >= 3).await;
-    assert!(rig.did().iter().all(|did| *did == Did::Typing));
-    rig.grow(&answer, "text");
-    rig.until(|did| did.contains(&Did::Send("text".into()))).await;
-    let calls = rig.did().len();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(rig.did().len(), calls, "no typing after the text: {:?}", rig.did());
-}
-
-#[tokio::test]
-async fn first_text_is_held_back_until_it_is_worth_showing() {
-    let patient = HoldBack {
-        characters: 10,
-        wait: Duration::from_mins(1),
-    };
-    let rig = Rig::new(
-        Capabilities {
-            hold_back: patient,
-            typing_every: None,
-            ..capabilities()
-        },
-        Vec::new(),
-    );
-    let answer = rig.live(TurnId::new());
-    rig.grow(&answer, "short");
-    tokio::time::sleep(INTERVAL * 3).await;
-    assert_eq!(rig.did(), []);
-    rig.grow(&answer, " and longer");
-    rig.until(|did| did == [Did::Send("short and longer".into())]).await;
-}
-
-#[tokio::test]
-async fn pictures_are_capped_and_the_final_is_not() {
-    let few = Capabilities {
-        edits_per_message: Some(3),
-        typing_every: None,
-        ..capabilities()
-    };
-    let rig = Rig::new(few, Vec::new());
-    let turn = TurnId::new();
-    let answer = rig.live(turn);
-    for word in 0..30 {
-        rig.grow(&answer, &format!("w{word} "));
-        tokio::time::sleep(INTERVAL / 2).await;
-    }
-    assert_eq!(rig.did().len(), 3);
-    answer.close();
-    rig.pacer.show(vec![row(MessageId::answer(turn, 0, 0), "home", "the whole")]);
-    rig.pacer.end_live(&"home".into(), turn);
-    rig.drained().await;
-    assert_eq!(rig.did().last(), Some(&Did::Edit("the whole".into())));
-}
-
-#[tokio::test]
-async fn text_that_is_withdrawn_takes_its_surplus_messages_away() {
-    let short = TextLimit {
-        max: 20,
-        unit: TextUnit::Characters,
-    };
-    let rig = Rig::new(
-        Capabilities {
-            text_limit: short,
-            typing_every: None,
-            ..capabilities()
-        },
-        Vec::new(),
-    );
-    let answer = rig.live(TurnId::new());
-    rig.grow(&answer, "first words here. second words here.");
-    rig.until(|did| did.len() >= 2).await;
-    assert!(rig.did().iter().all(|did| matches!(did, Did::Send(_))), "{:?}", rig.did());
-    answer.reset_text();
-    rig.grow(&answer, "other");
-    rig.pacer.nudge(&"home".into());
-    rig.until(|did| did.contains(&Did::Delete) && did.contains(&Did::Edit("other".into())))
-        .await;
-}
-
-#[tokio::test]
-async fn newer_picture_of_a_waiting_message_replaces_the_older_one() {
-    let rig = Rig::new(
-        capabilities(),
-        vec![OutboundError::RateLimited {
-            retry_after: Duration::from_millis(100),
-        }],
-    );
-    rig.pacer.show(vec![notice("a", "home", "old")]);
-    rig.until(|did| !did.is_empty()).await;
-    let newer = MessageRow {
-        desired_version: 2,
-        ..notice("a", "home", "new")
-    };
-    rig.pacer.show(vec![newer, notice("a", "home", "old")]);
-    rig.drained().await;
-    assert_eq!(rig.did(), [Did::Send("old".into()), Did::Send("new".into())]);
-    rig.store.close();
-}
-
-#[tokio::test]
-async fn account_limit_is_kept_and_uses_up_no_pictures() {
-    let limited = Capabilities {
-        account_calls_per_second: Some(2),
-        edits_per_message: Some(1),
-        typing_every: None,
-        ..capabilities()
-    };
-    let rig = Rig::new(limited, Vec::new());
-    rig.pacer.show(vec![notice("a", "work", "one"), notice("b", "club", "two")]);
-    rig.until(|did| did.len() == 2).await;
-    let answer = rig.live(TurnId::new());
-    rig.grow(&answer, "text");
-    for _ in 0..5 {
-        rig.pacer.nudge(&"home".into());
-        tokio::time::sleep(INTERVAL).await;
-    }
-    assert_eq!(rig.did().len(), 2, "the account's calls of this second are made");
-    rig.until(|did| did.contains(&Did::Send("text".into()))).await;
-    let calls = rig.calls();
-    assert!(calls[2].0 - calls[0].0 + NOTING >= Duration::from_secs(1));
-}
-
-#[tokio::test]
-async fn refusal_of_an_older_content_does_not_drop_the_newer_one() {
-    let rig = Rig::new(capabilities(), vec![OutboundError::Forbidden("blocked".into())]);
-    rig.pacer.show(vec![notice("a", "home", "old")]);
-    rig.pacer.show(vec![MessageRow {
-        desired_version: 2,
-        ..notice("a", "home", "new")
-    }]);
-    rig.drained().await;
-    assert_eq!(rig.did().last(), Some(&Did::Send("new".into())));
+fn edited(text: &str) -> Did {
+    Did::Edit(text.to_owned())
 }

@@ -8,13 +8,13 @@ mod model;
 mod tools;
 
 use super::{Engine, Left};
-use crate::delivery::{LiveAnswer, LiveStart, PacerHandle};
+use crate::delivery::{LiveAnswer, LiveForm, LiveStart, PacerHandle};
 use crate::domain::TurnId;
 use crate::failpoint;
 use crate::store::{AuditRecord, ClaimedTurn, Committed, Fence, FinishedRun, StepCommit, StoreError, UsageRecord};
 use crate::strings;
 use crate::turn::{Action, Input, Limits, ModelFailure, TurnEvent, TurnState};
-use cortex_chat::{ChatId, Text, TextLimit, TextUnit};
+use cortex_chat::{ChatId, Choice, ChoiceDisplay, ChoiceStyle, Text, TextLimit, TextUnit};
 use gate::Asked;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +46,12 @@ struct Showing {
     pacer: PacerHandle,
     chat: ChatId,
     turn: TurnId,
+    answer: Arc<LiveAnswer>,
 }
 
 impl Drop for Showing {
     fn drop(&mut self) {
-        self.pacer.end_live(&self.chat, self.turn);
+        self.pacer.end_live(&self.chat, self.turn, &self.answer);
     }
 }
 
@@ -79,9 +80,14 @@ impl<'a> Run<'a> {
         let state = claimed.state.clone();
         let request = &state.request;
         let pacer = engine.pacers.get(&request.address.connector).cloned();
-        let limit = pacer.as_ref().map_or(NO_LIMIT, |pacer| pacer.capabilities.text_limit);
-        let placeholder = pacer.as_ref().is_some_and(|pacer| pacer.capabilities.typing_every.is_none());
-        let answer = Arc::new(LiveAnswer::new(limit, request.reply_to.clone(), placeholder));
+        let capabilities = pacer.as_ref().map(|pacer| &*pacer.capabilities);
+        let has_buttons = capabilities.is_some_and(|can| can.choices == ChoiceDisplay::Buttons);
+        let answer = Arc::new(LiveAnswer::new(LiveForm {
+            limit: capabilities.map_or(NO_LIMIT, |can| can.text_limit),
+            reply_to: request.reply_to.clone(),
+            placeholder: capabilities.is_some_and(|can| can.typing_every.is_none()),
+            stop: has_buttons.then(|| stop_choice(claimed.id)),
+        }));
         for (number, entry) in state.tool_log.iter().enumerate() {
             let line = strings::progress_done(&entry.tool, entry.outcome, "");
             answer.set_progress(&format!("earlier {number}"), line);
@@ -100,6 +106,7 @@ impl<'a> Run<'a> {
                 pacer,
                 chat: request.address.chat.clone(),
                 turn: claimed.id,
+                answer: Arc::clone(&answer),
             }
         });
         let fence = Fence {
@@ -269,5 +276,16 @@ impl<'a> Run<'a> {
         identity
             .map(|identity| (identity.kind.clone(), identity.label.clone()))
             .unwrap_or_default()
+    }
+}
+
+/// Offered with a growing answer, where one press is quicker than typing the command.
+fn stop_choice(turn: TurnId) -> Choice {
+    Choice {
+        id: crate::turn::stop_choice(turn),
+        label: strings::STOP.to_owned(),
+        keyword: "/stop".to_owned(),
+        emoji: None,
+        style: ChoiceStyle::Negative,
     }
 }

@@ -10,6 +10,7 @@ use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
 use super::{Store, StoreError, identity, query};
+use crate::contested::Contested;
 use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
@@ -44,6 +45,8 @@ pub struct RouterSettings {
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
+    /// Accounts that somebody else reads too; `/status` says so.
+    pub contested: Contested,
 }
 
 impl RouterSettings {

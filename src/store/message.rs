@@ -1,11 +1,14 @@
 //! What the chats should show: desired and shown versions of every message of ours.
 
-use super::rows::{address, from_json, to_json};
+mod split;
+
+use super::rows::{address, from_json, time, to_json};
 use super::{Store, StoreError};
 use crate::domain::{ApprovalId, TurnId};
 use cortex_chat::{
-    Address, ChatKind, ConnectorName, Document, MessageKind, MessageRef, OutgoingMessage, SendKey, TextLimit,
+    Address, ChatId, ChatKind, ConnectorName, Document, MessageKind, MessageRef, OutgoingMessage, SendKey, TextLimit,
 };
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::fmt;
 
@@ -17,6 +20,20 @@ impl MessageId {
     /// A part of a turn's answer.
     pub fn answer(turn: TurnId, segment: u32, part: usize) -> Self {
         Self(format!("{turn}.a{segment}.{part}"))
+    }
+
+    /// Which part of a turn's answer it is; `None` for any other message.
+    pub fn part_of_answer(&self, turn: TurnId, segment: u32) -> Option<usize> {
+        let part = self.0.strip_prefix(&turn.to_string())?.strip_prefix(".a")?;
+        part.strip_prefix(&segment.to_string())?.strip_prefix('.')?.parse().ok()
+    }
+
+    /// What the parts of the same text have in common, and which of them it is; `None` for a question, which has no parts.
+    fn part(&self) -> Option<(&str, usize)> {
+        let stem = self.0.trim_end_matches(|character: char| character.is_ascii_digit());
+        let part = self.0[stem.len()..].parse().ok()?;
+        let has_parts = stem.strip_suffix('n').unwrap_or(stem).ends_with('.');
+        has_parts.then_some((stem, part))
     }
 
     /// A question; it is put again under a new number.
@@ -67,6 +84,18 @@ pub struct MessageRow {
     pub maybe_sent: bool,
     /// The platform's reference.
     pub reference: Option<MessageRef>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl MessageRow {
+    /// The same message in a chat that has moved: what stood in the old one is no message of the new one.
+    pub fn move_to(&mut self, chat: &ChatId) {
+        self.address.chat = chat.clone();
+        self.reference = None;
+        self.sent_at = None;
+        self.maybe_sent = false;
+    }
 }
 
 /// What became of a message on the platform.
@@ -107,7 +136,8 @@ pub(super) struct Desire {
 }
 
 const COLUMNS: &str = "message.id, conversation.connector, conversation.chat, conversation.thread, conversation.chat_kind, \
-     message.turn, message.desired, message.desired_version, message.shown_version, message.send_state, message.reference";
+     message.turn, message.desired, message.desired_version, message.shown_version, message.send_state, message.reference, \
+     message.sent_at";
 const TABLES: &str = "message JOIN conversation ON conversation.id = message.conversation";
 
 impl Store {
@@ -152,19 +182,22 @@ impl Store {
                 Shown::At { reference, version } => connection
                     .prepare_cached(
                         "UPDATE message SET send_state = 'sent', reference = ?2, shown_version = max(shown_version, ?3),
-                         sent_at = coalesce(sent_at, ?4) WHERE id = ?1",
+                         sent_at = CASE WHEN reference = ?2 THEN coalesce(sent_at, ?4) ELSE ?4 END WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), reference.as_str(), version.unwrap_or(0) as i64, now])?,
                 Shown::Removed { version } => connection
                     .prepare_cached(
-                        "UPDATE message SET send_state = 'unsent', reference = NULL, shown_version = ?2 WHERE id = ?1",
+                        "UPDATE message SET send_state = 'unsent', reference = NULL, sent_at = NULL, shown_version = ?2
+                         WHERE id = ?1",
                     )?
                     .execute(params![id.as_str(), version as i64])?,
                 Shown::NotSent => connection
                     .prepare_cached("UPDATE message SET send_state = 'unsent' WHERE id = ?1 AND reference IS NULL")?
                     .execute([id.as_str()])?,
                 Shown::Gone => connection
-                    .prepare_cached("UPDATE message SET send_state = 'unsent', reference = NULL WHERE id = ?1")?
+                    .prepare_cached(
+                        "UPDATE message SET send_state = 'unsent', reference = NULL, sent_at = NULL WHERE id = ?1",
+                    )?
                     .execute([id.as_str()])?,
                 Shown::Undeliverable { version, reason } => {
                     super::step::audit(
@@ -200,19 +233,33 @@ impl Store {
         self.read(move |connection| of_turn(connection, turn)).await
     }
 
-    /// The messages of a connector that do not yet stand as they should.
+    /// The messages of a connector that do not yet stand as they should. One that cannot be read is put on record as
+    /// undeliverable, and holds up none of the others.
     pub async fn messages_to_show(&self, connector: ConnectorName) -> Result<Vec<MessageRow>, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM {TABLES}
-                 WHERE message.connector = ?1 AND message.shown_version < message.desired_version ORDER BY message.number"
-            ))?;
-            let rows = statement
-                .query_map([connector.as_str()], read_row)?
-                .collect::<Result<Vec<_>, _>>()?;
-            rows.into_iter().map(finish_row).collect()
-        })
-        .await
+        let found = self
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM {TABLES}
+                     WHERE message.connector = ?1 AND message.shown_version < message.desired_version ORDER BY message.number"
+                ))?;
+                let rows = statement.query_map([connector.as_str()], read_row)?;
+                Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            })
+            .await?;
+        let mut readable = Vec::with_capacity(found.len());
+        for (row, unreadable) in found.into_iter().map(finish_row) {
+            let Some(error) = unreadable else {
+                readable.push(row);
+                continue;
+            };
+            tracing::error!(%error, message.id = %row.id, "a message cannot be read and is not shown");
+            let undeliverable = Shown::Undeliverable {
+                version: row.desired_version,
+                reason: error.to_string(),
+            };
+            self.record_shown(row.id, undeliverable).await?;
+        }
+        Ok(readable)
     }
 }
 
@@ -290,7 +337,7 @@ pub(super) fn exists(connection: &Connection, id: &MessageId) -> Result<bool, St
         .exists([id.as_str()])?)
 }
 
-/// The messages of a turn.
+/// The messages of a turn. Where the content of one cannot be read, the row has none.
 pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE message.turn = ?1 ORDER BY message.number"
@@ -298,7 +345,7 @@ pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<Messa
     let rows = statement
         .query_map([turn.to_string()], read_row)?
         .collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
 /// The messages that were handed over and do not yet stand as they should.
@@ -308,24 +355,23 @@ pub(super) fn handed_over(connection: &Connection) -> Result<Vec<MessageRow>, St
          WHERE message.shown_version < message.desired_version ORDER BY message.number"
     ))?;
     let rows = statement.query_map([], read_row)?.collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
-/// The messages that showed a question.
+/// The messages that showed a question. Where the content of one cannot be read, the row has none.
 pub(super) fn of_approval(connection: &Connection, approval: &str) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE message.approval = ?1 ORDER BY message.number"
     ))?;
     let rows = statement.query_map([approval], read_row)?.collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
 fn row_by_id(connection: &Connection, id: &MessageId) -> Result<Option<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE message.id = ?1"))?;
-    statement
-        .query_row([id.as_str()], read_row)
-        .optional()?
-        .map(finish_row)
+    let row = statement.query_row([id.as_str()], read_row).optional()?;
+    row.map(finish_row)
+        .map(|(row, unreadable)| unreadable.map_or(Ok(row), Err))
         .transpose()
 }
 
@@ -339,6 +385,7 @@ struct RawRow {
     shown_version: i64,
     send_state: String,
     reference: Option<String>,
+    sent_at: Option<i64>,
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
@@ -353,20 +400,28 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<RawRow> {
         shown_version: row.get(8)?,
         send_state: row.get(9)?,
         reference: row.get(10)?,
+        sent_at: row.get(11)?,
     })
 }
 
-fn finish_row(raw: RawRow) -> Result<MessageRow, StoreError> {
+/// A message, and what is wrong with its content where that cannot be read.
+fn finish_row(raw: RawRow) -> (MessageRow, Option<StoreError>) {
     let place = format!("message.desired of {}", raw.id);
-    Ok(MessageRow {
+    let (desired, unreadable) = match raw.desired.map(|json| from_json(&json, &place)).transpose() {
+        Ok(desired) => (desired, None),
+        Err(error) => (None, Some(error)),
+    };
+    let row = MessageRow {
         address: raw.address,
         chat_kind: raw.chat_kind,
         turn: raw.turn.and_then(|turn| turn.parse().ok()),
-        desired: raw.desired.map(|json| from_json(&json, &place)).transpose()?,
+        desired,
         desired_version: raw.desired_version as u64,
         shown_version: raw.shown_version as u64,
         maybe_sent: raw.send_state == "sending",
         reference: raw.reference.map(Into::into),
+        sent_at: raw.sent_at.map(time),
         id: MessageId(raw.id),
-    })
+    };
+    (row, unreadable)
 }

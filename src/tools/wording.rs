@@ -1,7 +1,7 @@
 //! Small words that several tools say: sizes, counts, shortened names.
 
 /// A size as people write it: `340 bytes`, `12 KB`, `1.5 MB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
     if bytes < 1_000 {
         return count(bytes, "byte", "bytes");

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// How many finished messages are remembered, to tell a repeated edit from a new text.
+/// How many finished messages are remembered, to tell a repeated edit from a new text; and how many that were taken away.
 const REMEMBERED_MESSAGES: usize = 64;
 
 /// Shared by the reading and the writing half.
@@ -23,6 +23,7 @@ struct State {
     asked: Vec<MessageRef>,
     live: Vec<LiveAnswer>,
     finished: VecDeque<(MessageRef, Document)>,
+    taken_away: VecDeque<MessageRef>,
     awaiting: Vec<Awaiting>,
     refused: bool,
 }
@@ -99,6 +100,15 @@ impl Exchange {
         let mut state = self.state();
         state.live.retain(|live| live.reference != *reference);
         state.prompts.retain(|prompt| prompt.reference != *reference);
+        state.taken_away.push_back(reference.clone());
+        if state.taken_away.len() > REMEMBERED_MESSAGES {
+            state.taken_away.pop_front();
+        }
+    }
+
+    /// Whether a message was taken away, so that it cannot be edited.
+    pub(crate) fn is_gone(&self, reference: &MessageRef) -> bool {
+        self.state().taken_away.contains(reference)
     }
 
     /// Whether a message of the bot belongs to something said here; what is left from earlier replies to other messages.

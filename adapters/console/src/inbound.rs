@@ -11,7 +11,7 @@ use crate::strings;
 use crate::ui::Ui;
 use async_trait::async_trait;
 use cortex_chat::{
-    Address, ChatId, ChatKind, ChoiceId, Event, EventBatch, EventId, EventKind, Inbound, InboundError, Inbox,
+    Address, ChatId, ChatKind, ChoiceId, Event, EventBatch, EventId, EventKind, Inbound, InboundError, Inbox, InboxError,
     IncomingMessage, MessageRef, Provenance, Sender, SenderId, SenderKind, Text,
 };
 use jiff::Timestamp;
@@ -87,6 +87,9 @@ impl Conversation {
     /// Reads until the person leaves. A line that is being handed on when this is dropped may be lost; all earlier ones are
     /// on disk.
     async fn read(&mut self, input: Input, decisions: mpsc::UnboundedReceiver<Decision>) -> Result<(), InboundError> {
+        if let Err(error) = self.hand_over(Vec::new()).await {
+            tracing::warn!(%error, "that the terminal is read could not be put on record");
+        }
         match self.settings.mode.clone() {
             Mode::Interactive => self.interactive(input).await,
             Mode::Plain => self.lines(input).await,
@@ -254,17 +257,22 @@ impl Conversation {
             },
             kind,
         };
-        let batch = EventBatch {
-            scope: LOCAL.to_owned(),
-            cursor: None,
-            events: vec![event],
-            caught_up: true,
-        };
-        let accepted = self.inbox.accept(&self.settings.name, batch).await;
+        let accepted = self.hand_over(vec![event]).await;
         if accepted.is_err() {
             self.exchange.not_taken(message.as_ref());
         }
-        accepted.map(drop).map_err(InboundError::from)
+        accepted.map_err(InboundError::from)
+    }
+
+    /// What was typed is all there is to read, always.
+    async fn hand_over(&self, events: Vec<Event>) -> Result<(), InboxError> {
+        let batch = EventBatch {
+            scope: LOCAL.to_owned(),
+            cursor: None,
+            events,
+            caught_up: true,
+        };
+        self.inbox.accept(&self.settings.name, batch).await.map(drop)
     }
 
     /// Puts the terminal in order. What was applied before is shown when this returns.

@@ -79,6 +79,9 @@ impl Outbound for ConsoleOutbound {
     }
 
     async fn edit(&self, _at: &Address, reference: &MessageRef, message: &OutgoingMessage) -> Result<(), OutboundError> {
+        if self.exchange.is_gone(reference) {
+            return Err(OutboundError::Gone("it was taken away".to_owned()));
+        }
         self.show(reference.clone(), message.clone()).await
     }
 

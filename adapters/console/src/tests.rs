@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod contract;
 mod interactive;
 mod once;
 mod plain;

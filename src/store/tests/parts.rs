@@ -1,7 +1,7 @@
 //! Requests of several messages.
 
 use super::*;
-use cortex_chat::{Attachment, MoreToCome};
+use cortex_chat::{Attachment, MoreToCome, Quote};
 
 const A_MOMENT: Duration = Duration::from_millis(300);
 const LONG_ENOUGH: Duration = Duration::from_millis(1100);
@@ -158,4 +158,25 @@ async fn request_has_no_parts_without_end() {
     rig.accept(batch, 0).await;
     assert_eq!(rig.number("SELECT count(*) FROM turn"), 2);
     assert_eq!(rig.number("SELECT max(number) FROM request_part"), 49);
+}
+
+#[tokio::test]
+async fn quote_of_foreign_words_taints_and_stays_beside_the_words() {
+    let rig = Rig::new().await;
+    let quoting = |foreign: bool| {
+        rig.part("what is this?", |message| {
+            message.quote = Some(Quote {
+                text: "somebody's words".into(),
+                foreign,
+            });
+        })
+    };
+    let own = rig.accept(vec![quoting(false)], 8).await.claimed.pop().unwrap();
+    assert!(!own.state.tainted);
+    let next = rig.answer(own, "nothing");
+    assert!(next.await.is_none());
+    let foreign = rig.accept(vec![quoting(true)], 8).await.claimed.pop().unwrap();
+    assert!(foreign.state.tainted);
+    assert_eq!(foreign.state.request.text.as_str(), "what is this?");
+    assert_eq!(foreign.history[0].enclosed.quotes[0].text.as_str(), "somebody's words");
 }

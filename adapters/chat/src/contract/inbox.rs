@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Keeps what it is handed. It can refuse, and it can be where the process dies.
+/// Keeps what it is handed. It can refuse events, and it can be where the process dies.
 #[derive(Default)]
 pub struct RecordingInbox {
     state: Mutex<State>,
@@ -38,12 +38,12 @@ impl RecordingInbox {
         self.state().behaviour = Behaviour::Accept;
     }
 
-    /// Refuses from now on.
+    /// Refuses events from now on.
     pub fn refuse(&self) {
         self.state().behaviour = Behaviour::Refuse;
     }
 
-    /// Stores from now on, but never answers: as far as the connector can tell, the process dies.
+    /// Stores from now on, but never answers who brings events: as far as the connector can tell, the process dies.
     pub fn hang_after_storing(&self) {
         self.state().behaviour = Behaviour::StoreAndHang;
     }
@@ -102,7 +102,7 @@ impl RecordingInbox {
 
     fn take(&self, batch: EventBatch) -> Result<Receipt, InboxError> {
         let mut state = self.state();
-        if state.behaviour == Behaviour::Refuse {
+        if state.behaviour == Behaviour::Refuse && !batch.events.is_empty() {
             state.refused.push(batch);
             return Err(InboxError("it is told to refuse".to_owned()));
         }
@@ -132,8 +132,8 @@ impl RecordingInbox {
 #[async_trait]
 impl Inbox for RecordingInbox {
     async fn accept(&self, _connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
+        let hangs = self.state().behaviour == Behaviour::StoreAndHang && !batch.events.is_empty();
         let taken = self.take(batch);
-        let hangs = self.state().behaviour == Behaviour::StoreAndHang;
         self.changed.notify_waiters();
         if hangs {
             std::future::pending::<()>().await;
