@@ -8,6 +8,7 @@ mod beside;
 mod claim;
 mod identity;
 mod message;
+mod moved;
 mod pairing;
 mod query;
 mod recover;

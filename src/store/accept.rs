@@ -9,7 +9,7 @@ mod request;
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
-use super::{Store, StoreError, identity, query};
+use super::{Store, StoreError, identity, moved, query};
 use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
@@ -17,8 +17,8 @@ use crate::router::{self, Intent, Situation};
 use crate::strings;
 use crate::turn::{TurnEvent, TurnState};
 use cortex_chat::{
-    ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage, SenderKind, Text,
-    TextLimit, TextUnit,
+    Address, ChatId, ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage,
+    SenderKind, Text, TextLimit, TextUnit,
 };
 use inbox::insert_event;
 use place::Place;
@@ -80,7 +80,7 @@ pub struct Accepted {
     pub replaced: Vec<(TurnId, u64)>,
     /// For the turns' listeners.
     pub events: Vec<(TurnId, TurnEvent)>,
-    /// Whether a request waits for more messages, so that it is to be taken up when its time comes.
+    /// Whether a turn waits that is to be taken up otherwise: when its time comes, or at once in another conversation.
     pub waits: bool,
 }
 
@@ -139,6 +139,9 @@ impl Acceptance<'_> {
         let Some(event_number) = insert_event(self.connection, self.now, connector, event, "")? else {
             return Ok(());
         };
+        if let EventKind::Moved { to } = &event.kind {
+            return self.move_chat(event, event_number, to);
+        }
         let user = identity::user_of(self.connection, connector.as_str(), event.sender.id.as_str())?;
         let user = match user {
             None if self.settings.open_access && event.sender.kind == SenderKind::Person => Some(identity::welcome(
@@ -176,13 +179,28 @@ impl Acceptance<'_> {
             self.wait_no_longer(unfinished.turn)?;
         }
         let outcome = self.carry_out(intent, event, event_number, &place, user.as_ref())?;
+        self.note_outcome(event, event_number, &outcome)?;
+        self.claim_next(place.conversation)
+    }
+
+    fn note_outcome(&self, event: &Event, event_number: i64, outcome: &str) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE event SET outcome = ?2 WHERE id = ?1")?
             .execute(params![event_number, outcome])?;
         self.connection
             .prepare_cached("DELETE FROM event_attempt WHERE connector = ?1 AND event_id = ?2")?
-            .execute([connector.as_str(), event.id.as_str()])?;
-        self.claim_next(place.conversation)
+            .execute([event.address.connector.as_str(), event.id.as_str()])?;
+        Ok(())
+    }
+
+    /// Nobody did this, so nobody is asked whether they may.
+    fn move_chat(&mut self, event: &Event, event_number: i64, to: &ChatId) -> Result<(), StoreError> {
+        let Address { connector, chat, .. } = &event.address;
+        let moved = moved::move_chat(self.connection, self.now, connector, chat, to)?;
+        self.accepted.messages.extend(moved.messages);
+        self.accepted.waits |= !moved.replaced.is_empty();
+        self.accepted.replaced.extend(moved.replaced);
+        self.note_outcome(event, event_number, "moved")
     }
 
     fn carry_out(

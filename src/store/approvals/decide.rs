@@ -248,8 +248,7 @@ fn settle(
 ) -> Result<Vec<MessageRow>, StoreError> {
     let mut messages = Vec::new();
     for prompt in message::of_approval(connection, &approval.id.to_string())? {
-        let shown_or_to_be = prompt.reference.is_some() || prompt.maybe_sent || prompt.desired.is_some();
-        if !shown_or_to_be {
+        if !prompt.is_wanted() {
             continue;
         }
         let content = preview::outcome(&approval.question, sentence);
