@@ -17,15 +17,18 @@ use crate::router::{self, Intent, Situation};
 use crate::strings;
 use crate::turn::{TurnEvent, TurnState};
 use cortex_chat::{
-    Address, ChatId, ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage,
-    SenderKind, Text, TextLimit, TextUnit,
+    Address, ChatId, ChoiceReply, ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef,
+    OutgoingMessage, SenderKind, Text, TextLimit, TextUnit,
 };
 use inbox::insert_event;
 use place::Place;
 pub(super) use request::enclosed_json;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The characters of a reply to a choice, by the contract with the adapters.
+const LONGEST_REPLY: usize = 200;
 
 /// What the router's transaction needs of the config.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct RouterSettings {
     pub daily_tokens_per_user: Option<u64>,
     /// Messages' limits by connector.
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
+    /// The connectors on which those who take a choice can be told something that nobody else sees.
+    pub replies_to_choices: BTreeSet<ConnectorName>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
 }
@@ -80,6 +85,8 @@ pub struct Accepted {
     pub replaced: Vec<(TurnId, u64)>,
     /// For the turns' listeners.
     pub events: Vec<(TurnId, TurnEvent)>,
+    /// What those who took a choice are told.
+    pub replies: Vec<ChoiceReply>,
     /// Whether a turn waits that is to be taken up otherwise: when its time comes, or at once in another conversation.
     pub waits: bool,
 }
@@ -165,6 +172,7 @@ impl Acceptance<'_> {
         };
         let situation = Situation {
             user: user.as_ref(),
+            quietly: self.can_reply(event),
             stranger_told: user.is_none() && self.stranger_told(event)?,
             keywords: &self.settings.keywords,
             approvals: &approvals,
@@ -251,6 +259,7 @@ impl Acceptance<'_> {
                 },
                 Some(_),
             ) => {
+                self.reply(event, strings::decided(Choice::Show));
                 for (number, approval) in approvals.iter().enumerate() {
                     self.show_whole(place, &format!("{about}.{number}"), *approval)?;
                 }
@@ -293,19 +302,47 @@ impl Acceptance<'_> {
             let decided = approvals::decide(self.connection, self.now, *approval, &record)?;
             self.accepted.messages.extend(decided.messages);
             self.accepted.events.extend(decided.event);
-            if let Some(word) = decided.tell {
-                self.say(place, &format!("{about}.{number}"), event, &word)?;
+            match (decided.tell, decided.word) {
+                (Some(word), _) => self.tell(place, &format!("{about}.{number}"), event, &word)?,
+                (None, Some(word)) => self.reply(event, word),
+                (None, None) => {}
             }
         }
         Ok(())
     }
 
-    /// Says something to an event; where that is an edit, its message still gets its answer.
+    /// Says something to an event: quietly to whoever took a choice, where that is possible. The message of an edit still gets its
+    /// answer.
     fn tell(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
         match event.kind {
+            EventKind::Choice { .. } if self.can_reply(event) => {
+                self.reply(event, text);
+                Ok(())
+            }
             EventKind::Edit(_) => self.say_in_passing(place, about, event, text),
             _ => self.say(place, about, event, text),
         }
+    }
+
+    fn can_reply(&self, event: &Event) -> bool {
+        matches!(event.kind, EventKind::Choice { .. }) && self.settings.replies_to_choices.contains(&event.address.connector)
+    }
+
+    /// Tells whoever took a choice what came of it, where nobody else sees that.
+    fn reply(&mut self, event: &Event, text: &str) {
+        if !self.can_reply(event) {
+            return;
+        }
+        let fits = text.chars().count() <= LONGEST_REPLY;
+        let text = if fits {
+            text.to_owned()
+        } else {
+            text.chars().take(LONGEST_REPLY - 1).chain(['…']).collect()
+        };
+        self.accepted.replies.push(ChoiceReply {
+            event: event.id.clone(),
+            text: Text::new(text),
+        });
     }
 
     /// Answers an event with a word; that is all that it gets.

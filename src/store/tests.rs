@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+mod choices;
 mod edits;
 mod forms;
 mod moved;
@@ -52,6 +53,7 @@ impl Rig {
             open_access: false,
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
+            replies_to_choices: BTreeSet::new(),
             model_label: "a model".into(),
         };
         Self {
