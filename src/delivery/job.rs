@@ -63,7 +63,7 @@ pub(super) struct Ended {
     pub(super) is_new: bool,
     /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
     pub(super) is_last_try: bool,
-    /// What is to be shown instead of a text that was too long.
+    /// What is to be shown instead of a text that was too long, or in the chat that this one has become.
     pub(super) instead: Vec<MessageRow>,
 }
 
@@ -108,6 +108,16 @@ impl Platform {
                 shown
             }
         };
+        if let Err(OutboundError::Moved { to }) = &result {
+            let moved = self
+                .store
+                .move_chat(self.connector.clone(), job.chat.clone(), to.clone())
+                .await;
+            match moved {
+                Ok(rows) => instead = rows,
+                Err(error) => tracing::warn!(%error, "that a chat has moved could not be put on record"),
+            }
+        }
         Ended {
             calls: line.calls,
             chat: job.chat,
@@ -196,12 +206,15 @@ impl Platform {
             }
         }
         if show.maybe_sent {
-            if self.outbound.capabilities().can_find_sends {
-                if let Some(reference) = line.find(&show.id).await? {
-                    line.edit(&reference, content).await?;
-                    return Ok(Some(reference));
-                }
-            } else if !self.outbound.capabilities().idempotent_sends
+            // Also where the platform cannot tell: there is one more try, which is not for a time when it does not answer.
+            let found = line.find(&show.id).await?;
+            let can = self.outbound.capabilities();
+            if let Some(reference) = found {
+                line.edit(&reference, content).await?;
+                return Ok(Some(reference));
+            }
+            if !can.can_find_sends
+                && !can.idempotent_sends
                 && let Err(error) = self.store.record_possible_duplicate(show.id.clone()).await
             {
                 tracing::warn!(%error, message.id = %show.id, "a possible duplicate could not be put on record");

@@ -1,14 +1,15 @@
 //! The API: wrong tokens, outages, pages in place of answers, others who use the same bot.
 
-use crate::support::{SOON, Stored};
+use crate::support::{PROGRAM, SOON, Stored};
 use crate::telegram::scene::Scene;
-use cortex_test_support::daemon::Serving;
+use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::telegram::Fault;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const DOES_NOT_ANSWER: &str = "Telegram's API does not answer";
+const ANOTHER_POLLS: &str = "another program polls with this bot's token";
 const ANSWERS_AGAIN: &str = "Telegram's API answers again";
 
 /// How often a log says something.
@@ -112,19 +113,34 @@ fn outage_is_logged_once_and_outlived() {
 fn outage_in_mid_answer_loses_nothing() {
     let scene = Scene::new();
     let mut serving = scene.serve();
-    scene.say("count 40", "w10");
+    let growing = scene.say("count 60", "w10");
+    scene
+        .telegram
+        .wait_for(scene.home, |messages| messages[0].edits.len() > 2, SOON);
     scene.telegram.refuse_connections(true);
     std::thread::sleep(Duration::from_millis(1_200));
     scene.telegram.refuse_connections(false);
-    scene.telegram.wait_for_text(scene.home, "w39 w40", SOON);
-    assert_eq!(
-        scene.telegram.messages(scene.home).len(),
-        1,
-        "{}",
-        scene.telegram.transcript(scene.home)
-    );
+    scene.becomes(growing.handle(), "w59 w60");
+    assert_eq!(scene.telegram.messages(scene.home).len(), 1);
     assert!(!serving.has_ended());
     scene.chat("thanks");
+}
+
+#[test]
+fn answer_sent_into_an_outage_comes_after_it() {
+    let scene = Scene::new();
+    scene.telegram.fault(Fault::on("sendMessage").cut_before());
+    let mut serving = scene.serve();
+    scene.telegram.say(scene.home, scene.alice, "hello");
+    assert!(scene.telegram.wait_until(SOON, |control| control.faults_left() == 0));
+    // Nobody knows whether it has arrived; the one more try is not wasted on an API that does not answer.
+    scene.telegram.refuse_connections(true);
+    std::thread::sleep(Duration::from_millis(2_500));
+    scene.telegram.refuse_connections(false);
+    scene.telegram.wait_for_text(scene.home, "You said hello.", SOON);
+    assert_eq!(scene.telegram.messages(scene.home).len(), 1);
+    assert_eq!(possible_duplicates(&scene.stored()), 1);
+    assert!(!serving.has_ended());
 }
 
 #[test]
@@ -199,6 +215,45 @@ fn set_webhook(scene: &Scene, url: &str) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("\"ok\":true"), "{answer}");
+}
+
+#[test]
+fn two_daemons_on_one_token_are_told() {
+    let scene = Scene::new();
+    let other = TestDaemon::on_telegram(PROGRAM, &scene.llm, &scene.telegram, scene.alice);
+    let mut first = scene.serve();
+    scene.chat("hello");
+    let mut second = other.serve();
+    first.wait_for_log(ANOTHER_POLLS, SOON);
+    second.wait_for_log("Telegram knows the bot", SOON);
+
+    // Whoever gets a message answers it; nobody answers one twice.
+    scene.chat("who is there?");
+    second.kill();
+    scene.chat("and now?");
+    assert_eq!(scene.telegram.messages(scene.home).len(), 3);
+    assert_eq!(scene.llm.requests().len(), 3);
+    assert!(!first.has_ended());
+}
+
+#[test]
+fn tools_are_refused_while_another_polls() {
+    let mut scene = Scene::new();
+    scene.daemon.set("connectors.telegram.poll_timeout", "\"1s\"");
+    let conflict = Fault::on("getUpdates").times(3);
+    scene.telegram.fault(conflict.refused(
+        409,
+        "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+    ));
+    let mut serving = scene.serve();
+    scene.telegram.say(scene.home, scene.alice, "write a.md one");
+    scene.telegram.wait_for_text(scene.home, "tools are switched off", SOON);
+    assert_eq!(times(&serving, ANOTHER_POLLS), 3, "{}", serving.log());
+    assert_eq!(scene.stored().number("SELECT count(*) FROM approval"), 0);
+
+    // Once nobody has been there for a while, all is as before.
+    serving.wait_for_log("is read by us alone again", SOON);
+    scene.ask("write a.md one");
 }
 
 #[test]
