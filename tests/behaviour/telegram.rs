@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod crash;
+mod killed;
 mod pace;
 mod scene;
 mod story;
