@@ -150,6 +150,7 @@ impl Growing {
             reference: part.reference.clone(),
             sent_at: None,
             maybe_sent: part.maybe_sent,
+            is_last_try: false,
             content: self.wanted.get(position).cloned(),
             version: None,
             live: Some((self.start.conversation, self.start.turn)),
@@ -224,7 +225,7 @@ impl Part {
                 self.reference = None;
                 self.gone = true;
             }
-            // A passing picture is not worth a second copy; the final form asks the platform or is sent once more.
+            // A passing picture is not worth a second copy; the final form asks the platform or is sent anew.
             Err(OutboundError::Unknown(_)) if self.reference.is_none() => {
                 self.maybe_sent = true;
                 self.gone = true;
