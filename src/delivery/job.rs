@@ -63,7 +63,7 @@ pub(super) struct Ended {
     pub(super) calls: Vec<Instant>,
     /// Whether it was shown as a new message, be it that one stood before.
     pub(super) is_new: bool,
-    /// What is to be shown instead of a text that was too long.
+    /// What is to be shown instead of a text that was too long, or in the chat that this one has become.
     pub(super) instead: Vec<MessageRow>,
 }
 
@@ -106,6 +106,16 @@ impl Platform {
                 shown
             }
         };
+        if let Err(OutboundError::Moved { to }) = &result {
+            let moved = self
+                .store
+                .move_chat(self.connector.clone(), job.chat.clone(), to.clone())
+                .await;
+            match moved {
+                Ok(rows) => instead = rows,
+                Err(error) => tracing::warn!(%error, "that a chat has moved could not be put on record"),
+            }
+        }
         Ended {
             calls: line.calls,
             chat: job.chat,
