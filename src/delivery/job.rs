@@ -85,7 +85,7 @@ impl Platform {
         };
         let mut is_new = false;
         let mut instead = Vec::new();
-        let result = match &job.task {
+        let mut result = match &job.task {
             Task::Signal(signal) => line.signal(*signal).await.map(|()| None),
             Task::Show(show) => {
                 let standing = self.forget_if_too_old(show).await;
@@ -113,7 +113,12 @@ impl Platform {
                 .await;
             match moved {
                 Ok(rows) => instead = rows,
-                Err(error) => tracing::warn!(%error, "that a chat has moved could not be put on record"),
+                // The old id is tried again, and tells again where the chat has gone.
+                Err(error) => {
+                    result = Err(OutboundError::Transient(format!(
+                        "a chat's move could not be stored: {error}"
+                    )));
+                }
             }
         }
         Ended {
