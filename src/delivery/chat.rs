@@ -302,8 +302,12 @@ impl Chat {
                     waiting.unanswered += 1;
                 }
             }
-            Err(OutboundError::Unknown(_)) => {}
-            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_) | OutboundError::Moved { .. }) => {}
+            Err(
+                OutboundError::Unknown(_)
+                | OutboundError::RateLimited { .. }
+                | OutboundError::Transient(_)
+                | OutboundError::Moved { .. },
+            ) => {}
             // Nothing more can be done; the outcome is on record.
             Err(error) if newest.is_some() => {
                 tracing::warn!(%error, message.id = %show.id, "the platform refuses a message");
