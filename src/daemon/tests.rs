@@ -2,6 +2,7 @@
 
 //! The daemon with a platform and a model that a test holds in its hands.
 
+mod choices;
 mod edits;
 
 use super::*;

@@ -173,6 +173,10 @@ impl Acceptance<'_> {
             EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
             _ => None,
         };
+        let to_stop = match &event.kind {
+            EventKind::Choice { choice, .. } => self.to_stop(choice, &place, user.as_ref())?,
+            _ => None,
+        };
         let situation = Situation {
             user: user.as_ref(),
             quietly: self.can_reply(event),
@@ -182,6 +186,7 @@ impl Acceptance<'_> {
             newest_is_prompt_of,
             unfinished: unfinished.as_ref(),
             edited: edited.as_ref(),
+            to_stop: to_stop.as_ref(),
         };
         let intent = router::route(event, &situation);
         if let Some(unfinished) = &unfinished
@@ -278,6 +283,15 @@ impl Acceptance<'_> {
             ) => {
                 self.decide(place, &about, event, &approvals, choice, reason.as_ref(), user)?;
                 Ok(format!("decided: {}", choice.as_str()))
+            }
+            (Intent::StopTurn(turn), Some(_)) => {
+                let word = if self.stop_turn(place, turn)? {
+                    strings::stopped(1)
+                } else {
+                    strings::OVER_ALREADY.to_owned()
+                };
+                self.reply(event, &word);
+                Ok(format!("stopped turn {turn}"))
             }
             (Intent::Run(command), Some(user)) => self.run_command(command, event, &about, place, user),
             (_, None) => Ok("ignored: stranger".to_owned()),

@@ -208,6 +208,11 @@ impl Rig {
         connection.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    fn text(&self, sql: &str) -> String {
+        let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     fn change(&self, sql: &str) -> rusqlite::Result<usize> {
         rusqlite::Connection::open(self.folder.path().join("cortex.db"))
             .unwrap()
