@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+mod absence;
 mod choices;
 mod edits;
 mod forms;
@@ -54,6 +55,7 @@ impl Rig {
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
             replies_to_choices: BTreeSet::new(),
+            announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
         };
         Self {
