@@ -9,6 +9,7 @@ pub use parts::{BuildError, known_tools, model_clients};
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::contested::Contested;
 use crate::delivery::{Pacer, PacerHandle};
 use crate::domain::TurnId;
 use crate::engine::Engine;
@@ -88,8 +89,10 @@ impl Daemon {
             tasks.spawn(pacer.run());
             pacers.insert(connector.name.clone(), handle);
         }
-        let router = Arc::new(parts.router_settings(settings, &connectors));
-        let engine = Arc::new(parts.into_engine(settings, store.clone(), clock, pacers.clone(), listeners));
+        let contested = Contested::default();
+        let router = Arc::new(parts.router_settings(settings, &connectors, contested.clone()));
+        let engine = parts.into_engine(settings, store.clone(), clock, pacers.clone(), listeners, contested);
+        let engine = Arc::new(engine);
         let (fail, failures) = mpsc::unbounded_channel();
         let scheduler = Arc::new(Scheduler::new(
             Arc::clone(&engine),
@@ -102,7 +105,15 @@ impl Daemon {
         }
         scheduler.fill().await;
 
-        let inbox = Arc::new(DaemonInbox::new(store, Arc::clone(&scheduler), router, recovered.unclean));
+        let (report, conditions) = mpsc::unbounded_channel();
+        tasks.spawn(watch::conditions(store.clone(), conditions, intake.clone()));
+        let inbox = Arc::new(DaemonInbox::new(
+            store,
+            Arc::clone(&scheduler),
+            router,
+            report,
+            recovered.unclean,
+        ));
         tasks.spawn(watch::expiries(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));
@@ -130,6 +141,8 @@ impl Daemon {
     /// Runs until `quit`, or until something breaks that the daemon cannot go on without; then ends in order.
     pub async fn run_until(mut self, quit: CancellationToken) -> anyhow::Result<()> {
         let failure = tokio::select! {
+            // A part that fails says why before it ends, and that is what the operator should read.
+            biased;
             () = quit.cancelled() => None,
             Some(failure) = self.failures.recv() => Some(failure),
             Some(ended) = self.tasks.join_next() => match ended {

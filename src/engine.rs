@@ -9,6 +9,7 @@ mod run;
 mod toolcall;
 
 use crate::clock::Clock;
+use crate::contested::Contested;
 use crate::delivery::PacerHandle;
 use crate::domain::TurnId;
 use crate::gate::{Policy, Question};
@@ -40,6 +41,8 @@ pub struct Engine {
     pub profiles: BTreeMap<String, Profile>,
     /// Where answers are shown.
     pub pacers: BTreeMap<ConnectorName, PacerHandle>,
+    /// Connectors whose askers' tools do not run.
+    pub contested: Contested,
     /// Limits of time and number.
     pub settings: EngineLimits,
     /// Everybody who listens to turns; a slow listener misses events and reads them from the store.

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contested;
 pub mod daemon;
 pub mod delivery;
 pub mod domain;

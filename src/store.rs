@@ -6,6 +6,7 @@ mod accept;
 mod approvals;
 mod beside;
 mod claim;
+mod condition;
 mod identity;
 mod message;
 mod moved;

@@ -29,6 +29,13 @@ pub const CALL_OUTCOME_UNKNOWN: &str = "The outcome of this call is unknown: the
 /// A call after whose decision the question ran out.
 pub const APPROVAL_RAN_OUT: &str = "the confirmation ran out before the tool could be run";
 
+/// A call from an account that somebody else reads too.
+pub const TOOLS_OFF: &str = "tools are switched off: another program seems to read this account too, so that messages are missed. \
+     Answer without tools, and tell the user so.";
+/// The same, for a call that a crash cut off.
+pub const TOOLS_OFF_OUTCOME_UNKNOWN: &str = "The outcome of this call is unknown: the program was interrupted while it ran. It may or may not have taken effect, \
+     and it cannot be repeated now, since tools are switched off: another program seems to read this account too.";
+
 /// An error as a call's result.
 pub fn tool_error(reason: &str) -> Text {
     Text::new(format!("Tool error: {reason}"))
@@ -386,3 +393,6 @@ pub fn progress_done(tool: &str, outcome: CallOutcome, summary: &str) -> String 
 
 /// A line of progress while a step cannot be stored.
 pub const STORE_FAILS: &str = "⚠ I cannot store what I do (the disk may be full), so I wait and try again.";
+/// A line of `/status` while somebody else reads the account.
+pub const STATUS_TOOLS_OFF: &str =
+    "- ⚠ Tools are switched off: another program seems to read this account too. Stop it, and they come back by themselves.";

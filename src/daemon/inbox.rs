@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use cortex_chat::{Condition, ConnectorName, EventBatch, EventKind, Inbox, InboxError, Receipt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// How long after a crash events are taken for ones that may have caused it.
 const SUSPICIOUS_AFTER_CRASH: Duration = Duration::from_mins(10);
@@ -18,17 +19,26 @@ pub(super) struct DaemonInbox {
     store: Store,
     scheduler: Arc<Scheduler>,
     router: Arc<RouterSettings>,
+    /// Changes of accounts' conditions, to be put on record.
+    report: mpsc::UnboundedSender<(ConnectorName, Condition)>,
     /// After a crash each event is counted before it is handled, so that one that crashes the daemon is set aside in the end.
     /// What the platforms deliver again comes soon; after this instant, events are new.
     count_attempts_until: Option<Instant>,
 }
 
 impl DaemonInbox {
-    pub(super) fn new(store: Store, scheduler: Arc<Scheduler>, router: Arc<RouterSettings>, after_crash: bool) -> Self {
+    pub(super) fn new(
+        store: Store,
+        scheduler: Arc<Scheduler>,
+        router: Arc<RouterSettings>,
+        report: mpsc::UnboundedSender<(ConnectorName, Condition)>,
+        after_crash: bool,
+    ) -> Self {
         Self {
             store,
             scheduler,
             router,
+            report,
             count_attempts_until: after_crash.then(|| Instant::now() + SUSPICIOUS_AFTER_CRASH),
         }
     }
@@ -101,7 +111,20 @@ impl Inbox for DaemonInbox {
     }
 
     fn report(&self, connector: &ConnectorName, condition: Condition) {
-        let _ = (connector, condition);
+        if !self.scheduler.engine().contested.note(connector, condition) {
+            return;
+        }
+        match condition {
+            Condition::Contested => tracing::error!(
+                connector.name = %connector,
+                "another program reads this account too; until it is stopped, no tools run for those who write there"
+            ),
+            Condition::Alone => {
+                tracing::info!(connector.name = %connector, "this account is read by us alone again; tools run as before");
+            }
+        }
+        // The receiver is gone only when the daemon is ending.
+        let _ = self.report.send((connector.clone(), condition));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{self, ConfirmOverride, ModelKind, Settings};
+use crate::contested::Contested;
 use crate::delivery::PacerHandle;
 use crate::domain::TurnId;
 use crate::engine::{Engine, EngineLimits, Profile};
@@ -152,7 +153,12 @@ impl Parts {
         })
     }
 
-    pub(super) fn router_settings(&self, settings: &Settings, connectors: &[Connector]) -> RouterSettings {
+    pub(super) fn router_settings(
+        &self,
+        settings: &Settings,
+        connectors: &[Connector],
+        contested: Contested,
+    ) -> RouterSettings {
         let label = self
             .profiles
             .get(config::CHAT_PROFILE)
@@ -179,6 +185,7 @@ impl Parts {
                 .map(|(connector, can)| (connector.name.clone(), can.announce_again_after))
                 .collect(),
             model_label: label.unwrap_or_default(),
+            contested,
         }
     }
 
@@ -189,6 +196,7 @@ impl Parts {
         clock: Clock,
         pacers: BTreeMap<ConnectorName, PacerHandle>,
         listeners: broadcast::Sender<(TurnId, TurnEvent)>,
+        contested: Contested,
     ) -> Engine {
         let always_confirm: BTreeSet<String> = settings
             .tools
@@ -217,6 +225,7 @@ impl Parts {
                 tool_output_limit_bytes: settings.tools.output_limit_bytes as usize,
             },
             listeners,
+            contested,
             host: host_name(),
         }
     }

@@ -1,9 +1,12 @@
-//! What happens by time alone: questions expire, requests have waited long enough for more of them, a slow look finds turns that
-//! nobody works on, and another what command-line tools have left to be shown.
+//! What happens beside the events: questions expire, requests have waited long enough for more of them, a slow look finds turns
+//! that nobody works on, and another what command-line tools have left to be shown; accounts' conditions change.
 
 use super::scheduler::Scheduler;
+use crate::store::Store;
+use cortex_chat::{Condition, ConnectorName};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// The longest sleep between two looks at what expires; new questions expire later than this.
@@ -94,6 +97,25 @@ pub(super) async fn handed_over(scheduler: Arc<Scheduler>, shutdown: Cancellatio
                 tracing::error!(%error, "messages of command-line tools could not be looked for");
                 wait = LONGEST_SLEEP;
             }
+        }
+    }
+}
+
+/// Puts on record when an account becomes contested, and when it no longer is.
+pub(super) async fn conditions(
+    store: Store,
+    mut changes: mpsc::UnboundedReceiver<(ConnectorName, Condition)>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let change = tokio::select! {
+            biased;
+            Some(change) = changes.recv() => change,
+            () = shutdown.cancelled() => return,
+        };
+        let (connector, condition) = change;
+        if let Err(error) = store.record_condition(connector.clone(), condition).await {
+            tracing::error!(%error, connector.name = %connector, "a change of the account's condition could not be put on record");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::growing::Growing;
 use super::job::{Ended, Show, Task};
+use super::live::LiveAnswer;
 use super::pace::Pace;
 use super::pacer::LiveStart;
 use super::queue::Urgency;
@@ -9,6 +10,7 @@ use crate::domain::TurnId;
 use crate::store::{MessageId, MessageRow};
 use cortex_chat::{Address, Capabilities, ChatId, ChatKind, MessageKind, OutboundError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -74,12 +76,17 @@ impl Chat {
 
     /// Begins to show a growing answer.
     pub(super) fn begin_live(&mut self, start: LiveStart) {
-        self.growing.insert(start.turn, Growing::new(start));
+        let turn = start.turn;
+        let mut growing = Growing::new(start);
+        if let Some(earlier) = self.growing.remove(&turn) {
+            growing.take_over(earlier);
+        }
+        self.growing.insert(turn, growing);
     }
 
-    /// Ends the showing of a growing answer. One that its turn has begun since goes on.
-    pub(super) fn end_live(&mut self, turn: TurnId, segment: u32) {
-        if self.growing.get(&turn).is_none_or(|growing| growing.segment() != segment) {
+    /// Ends the showing of a growing answer. Another that its turn has begun since goes on.
+    pub(super) fn end_live(&mut self, turn: TurnId, answer: &Arc<LiveAnswer>) {
+        if self.growing.get(&turn).is_none_or(|growing| !growing.shows(answer)) {
             return;
         }
         if let Some(growing) = self.growing.remove(&turn) {
@@ -116,17 +123,8 @@ impl Chat {
             }
             return;
         }
-        let is_notice = row
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.kind == MessageKind::Notice);
-        let urgency = if is_notice && row.turn.is_none() {
-            Urgency::Notice
-        } else {
-            Urgency::PromptOrFinal
-        };
         self.order += 1;
-        self.rows.insert((urgency, self.order), row);
+        self.rows.insert((urgency_of(&row), self.order), row);
     }
 
     fn was_shown(&self, id: &MessageId, version: u64) -> bool {
@@ -311,4 +309,13 @@ fn task_of(row: &MessageRow) -> Task {
         version: Some(row.desired_version),
         live: None,
     }))
+}
+
+/// What a turn asks and what it ends with go first. What is left standing of its progress, or taken away, is in nobody's way.
+fn urgency_of(row: &MessageRow) -> Urgency {
+    match &row.desired {
+        Some(desired) if desired.kind != MessageKind::Notice => Urgency::PromptOrFinal,
+        Some(_) if row.turn.is_none() => Urgency::Notice,
+        Some(_) | None => Urgency::Progress,
+    }
 }

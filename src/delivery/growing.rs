@@ -1,10 +1,12 @@
 //! One growing answer as the pacer shows it: in which messages it stands, and what of it should be shown next.
 
 use super::job::{Show, Task};
+use super::live::LiveAnswer;
 use super::pacer::LiveStart;
 use super::queue::Urgency;
 use crate::store::{MessageId, MessageRow};
 use cortex_chat::{Capabilities, ChatId, MessageRef, OutboundError, OutgoingMessage, Signal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) struct Growing {
@@ -65,8 +67,24 @@ impl Growing {
         growing
     }
 
-    pub(super) fn segment(&self) -> u32 {
-        self.start.segment
+    /// Whether it is this answer that grows here.
+    pub(super) fn shows(&self, answer: &Arc<LiveAnswer>) -> bool {
+        Arc::ptr_eq(&self.start.answer, answer)
+    }
+
+    /// Goes on where an earlier run of the turn is not yet known to have ended.
+    pub(super) fn take_over(&mut self, earlier: Self) {
+        if earlier.start.segment != self.start.segment {
+            return;
+        }
+        self.parts
+            .resize_with(self.parts.len().max(earlier.parts.len()), Part::default);
+        for (part, earlier) in self.parts.iter_mut().zip(earlier.parts) {
+            part.reference = earlier.reference.or_else(|| part.reference.take());
+            part.maybe_sent |= earlier.maybe_sent;
+            part.pictures = earlier.pictures;
+        }
+        self.start.answer.parts_stand(self.parts.len());
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {

@@ -206,12 +206,15 @@ impl Platform {
             }
         }
         if show.maybe_sent {
-            if self.outbound.capabilities().can_find_sends {
-                if let Some(reference) = line.find(&show.id).await? {
-                    line.edit(&reference, content).await?;
-                    return Ok(Some(reference));
-                }
-            } else if !self.outbound.capabilities().idempotent_sends
+            // Also where the platform cannot tell: there is one more try, which is not for a time when it does not answer.
+            let found = line.find(&show.id).await?;
+            let can = self.outbound.capabilities();
+            if let Some(reference) = found {
+                line.edit(&reference, content).await?;
+                return Ok(Some(reference));
+            }
+            if !can.can_find_sends
+                && !can.idempotent_sends
                 && let Err(error) = self.store.record_possible_duplicate(show.id.clone()).await
             {
                 tracing::warn!(%error, message.id = %show.id, "a possible duplicate could not be put on record");

@@ -60,7 +60,7 @@ enum Command {
     Rows(Vec<MessageRow>),
     Live(LiveStart),
     Nudge(ChatKey),
-    EndLive { chat: ChatKey, turn: TurnId, segment: u32 },
+    EndLive(ChatKey, TurnId, Arc<LiveAnswer>),
     Drain(oneshot::Sender<()>),
     Settle(ChatKey, oneshot::Sender<()>),
 }
@@ -86,9 +86,8 @@ impl PacerHandle {
     }
 
     /// Ends the showing of a growing answer; the rows of its final form came before.
-    pub fn end_live(&self, chat: &ChatId, turn: TurnId, segment: u32) {
-        let chat = chat.clone();
-        let _ = self.commands.send(Command::EndLive { chat, turn, segment });
+    pub fn end_live(&self, chat: &ChatId, turn: TurnId, answer: &Arc<LiveAnswer>) {
+        let _ = self.commands.send(Command::EndLive(chat.clone(), turn, Arc::clone(answer)));
     }
 
     /// Returns when the call that is in flight in a chat, if there is one, is over and on record. What a person answers to has
@@ -203,10 +202,10 @@ impl Pacer {
                 let key = self.moved_to(&chat);
                 self.look_at(&key);
             }
-            Command::EndLive { chat, turn, segment } => {
+            Command::EndLive(chat, turn, answer) => {
                 let key = self.moved_to(&chat);
                 if let Some(chat) = self.chats.get_mut(&key) {
-                    chat.end_live(turn, segment);
+                    chat.end_live(turn, &answer);
                 }
                 // So that the chat is forgotten in time, where nothing else is to be shown there.
                 self.look_at(&key);
@@ -352,5 +351,25 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+impl Pacer {
+    /// Carries out what it can, without waiting for timers.
+    pub(super) async fn settle(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.take(command);
+        }
+        while let Some(ended) = self.in_flight.next().await {
+            self.finish(ended, Instant::now());
+        }
+    }
+
+    /// What it remembers of chats after so much time in which nothing happened.
+    pub(super) fn remembered_after(&mut self, quiet: Duration) -> Vec<String> {
+        self.ring(Instant::now() + quiet);
+        assert!(!self.chats.is_empty() || (self.timers.is_empty() && self.queue.is_empty() && self.moved.is_empty()));
+        self.chats.keys().map(ToString::to_string).collect()
     }
 }

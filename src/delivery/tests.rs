@@ -4,6 +4,7 @@
 
 mod growing;
 mod limits;
+mod memory;
 mod refusals;
 
 use super::*;
@@ -150,6 +151,13 @@ impl Rig {
     }
 
     fn with_script(capabilities: Capabilities, script: Vec<Result<(), OutboundError>>) -> Self {
+        let (rig, pacer) = Self::at_rest(capabilities, script);
+        tokio::spawn(pacer.run());
+        rig
+    }
+
+    /// With a pacer that the test drives.
+    fn at_rest(capabilities: Capabilities, script: Vec<Result<(), OutboundError>>) -> (Self, Pacer) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("cortex.db"), None, Clock::system()).unwrap();
         let platform = Arc::new(Scripted {
@@ -160,7 +168,6 @@ impl Rig {
         });
         let outbound = Arc::clone(&platform) as Arc<dyn Outbound>;
         let (pacer, handle) = Pacer::new("test".into(), outbound, store.clone(), Clock::system());
-        tokio::spawn(pacer.run());
         let rig = Self {
             platform,
             pacer: handle,
@@ -171,7 +178,7 @@ impl Rig {
             "INSERT INTO conversation (id, connector, chat, thread, chat_kind, session, epoch)
              VALUES (1, 'test', 'home', '', 'one_to_one', 's', 0)",
         );
-        rig
+        (rig, pacer)
     }
 
     fn calls(&self) -> Vec<Call> {
@@ -227,10 +234,10 @@ impl Rig {
     }
 
     /// Ends a growing answer the way a turn does.
-    fn end(&self, turn: TurnId, answer: &LiveAnswer, text: &str) {
+    fn end(&self, turn: TurnId, answer: &Arc<LiveAnswer>, text: &str) {
         answer.close();
         self.pacer.show(vec![row(MessageId::answer(turn, 0, 0), "home", text)]);
-        self.pacer.end_live(&"home".into(), turn, 0);
+        self.pacer.end_live(&"home".into(), turn, answer);
     }
 
     async fn until(&self, condition: impl Fn(&[Did]) -> bool) {

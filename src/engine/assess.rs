@@ -26,6 +26,9 @@ impl Engine {
         let Some(policy) = policy else {
             return Verdict::Refuse(strings::USER_REMOVED.to_owned());
         };
+        if self.contested.includes(&state.request.address.connector) {
+            return Verdict::Refuse(strings::TOOLS_OFF.to_owned());
+        }
         let offered = |name: &str| profile.tools.as_ref().is_none_or(|listed| listed.contains(name));
         let Some(definition) = self.definition(&call.call.name).filter(|tool| offered(&tool.name)) else {
             let offers = self.offers(profile, policy);

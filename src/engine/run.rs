@@ -46,12 +46,12 @@ struct Showing {
     pacer: PacerHandle,
     chat: ChatId,
     turn: TurnId,
-    segment: u32,
+    answer: Arc<LiveAnswer>,
 }
 
 impl Drop for Showing {
     fn drop(&mut self) {
-        self.pacer.end_live(&self.chat, self.turn, self.segment);
+        self.pacer.end_live(&self.chat, self.turn, &self.answer);
     }
 }
 
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
                 pacer,
                 chat: claimed.address.chat.clone(),
                 turn: claimed.id,
-                segment: state.segment,
+                answer: Arc::clone(&answer),
             }
         });
         let fence = Fence {

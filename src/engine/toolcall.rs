@@ -7,7 +7,7 @@ use crate::gate::{Binding, Policy};
 use crate::models::Arguments;
 use crate::strings;
 use crate::tools::{Effect, Prepared, Tool, ToolContext, ToolDefinition, ToolOutput, cut_output};
-use crate::turn::{CallOutcome, CallResult, RoundCall};
+use crate::turn::{AskReason, CallOutcome, CallResult, CallStatus, RoundCall};
 use cortex_chat::Text;
 use serde_json::Value;
 use std::sync::Arc;
@@ -123,6 +123,16 @@ impl Engine {
             took: begun.elapsed(),
         }
     }
+}
+
+/// The result of a call that must not run while somebody else reads the account that asked for it. One of which nobody knows
+/// whether a crash cut it off before or after its effect is not said to have had none.
+pub(super) fn refused_as_contested(call: &RoundCall) -> CallResult {
+    let reason = AskReason::OutcomeUnknown;
+    if call.asked_again || call.status == (CallStatus::MustAsk { reason }) {
+        return cancelled(strings::TOOLS_OFF_OUTCOME_UNKNOWN, CallOutcome::Unknown);
+    }
+    refused(strings::TOOLS_OFF)
 }
 
 /// On whose behalf a turn's tools run.

@@ -10,6 +10,7 @@ use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
 use super::{Store, StoreError, identity, moved, query};
+use crate::contested::Contested;
 use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::failpoint;
 use crate::gate::{Choice, Keywords};
@@ -52,6 +53,8 @@ pub struct RouterSettings {
     pub announce_again_after: BTreeMap<ConnectorName, Duration>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
+    /// Accounts that somebody else reads too; `/status` says so.
+    pub contested: Contested,
 }
 
 impl RouterSettings {

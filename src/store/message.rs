@@ -383,6 +383,28 @@ pub(super) fn handed_over(connection: &Connection) -> Result<Vec<MessageRow>, St
     Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
 }
 
+/// Takes away what stands of a growing answer that will have no final form.
+pub(super) fn withdraw_growing(
+    connection: &Connection,
+    now: i64,
+    conversation: i64,
+    turn: TurnId,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let growing = of_turn(connection, turn)?.into_iter().filter(|row| row.desired_version == 0);
+    growing
+        .map(|row| {
+            let nothing = Desire {
+                id: row.id,
+                conversation,
+                turn: Some(turn),
+                approval: None,
+                content: None,
+            };
+            desire(connection, now, &nothing)
+        })
+        .collect()
+}
+
 /// The messages that showed a question. Where the content of one cannot be read, the row has none.
 pub(super) fn of_approval(connection: &Connection, approval: &str) -> Result<Vec<MessageRow>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(

@@ -2,7 +2,7 @@
 
 use super::approvals::{self, Asking};
 use super::claim::{self, ClaimedTurn};
-use super::message::{Desire, MessageId, MessageRow, desire};
+use super::message::{Desire, MessageId, MessageRow, desire, withdraw_growing};
 use super::rows::to_json;
 use super::toolrun::{self, FinishedRun, StartVerdict, ToolStart};
 use super::{Store, StoreError, accept};
@@ -451,6 +451,7 @@ fn end_idle(
         .execute(params![turn.to_string(), to_json(&state)?, state.status().as_str(), now])?;
     let mut messages = approvals::void(connection, now, turn)?;
     messages.push(accept::last_word(connection, now, conversation, turn, &state, word)?);
+    messages.extend(withdraw_growing(connection, now, conversation, turn)?);
     Ok(messages)
 }
 
@@ -483,6 +484,7 @@ pub(super) fn end_unreadable(
         }),
     };
     messages.push(desire(connection, now, &told)?);
+    messages.extend(withdraw_growing(connection, now, conversation, turn)?);
     Ok(messages)
 }
 

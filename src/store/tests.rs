@@ -57,6 +57,7 @@ impl Rig {
             replies_to_choices: BTreeSet::new(),
             announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
+            contested: crate::contested::Contested::default(),
         };
         Self {
             store,
@@ -445,6 +446,25 @@ async fn third_crash_sets_a_turn_aside_and_clean_stops_count_nothing() {
     let told = rig.store.messages_to_show("test".into()).await.unwrap();
     let text = told[0].desired.as_ref().unwrap().body.to_plain_text();
     assert!(text.contains(strings::SET_ASIDE), "{text}");
+}
+
+#[tokio::test]
+async fn turn_that_is_set_aside_leaves_nothing_growing() {
+    let rig = Rig::new().await;
+    rig.store.recover(1).await.unwrap();
+    let claimed = rig.turn("boom").await;
+    for part in 0..2 {
+        let id = MessageId::answer(claimed.id, 0, part);
+        let live = Some((claimed.conversation, claimed.id));
+        rig.store.begin_send(id.clone(), live).await.unwrap();
+        let (reference, version) = (format!("m{part}").into(), None);
+        rig.store.record_shown(id, Shown::At { reference, version }).await.unwrap();
+    }
+    assert_eq!(rig.store.recover(1).await.unwrap().set_aside, 1);
+    let told = rig.store.messages_to_show("test".into()).await.unwrap();
+    let stands = |row: &MessageRow| row.reference.is_some();
+    assert!(told.len() == 2 && told.iter().all(stands), "{told:?}");
+    assert!(told[0].desired.is_some() && told[1].desired.is_none(), "{told:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod config;
+mod contested;
 mod crash;
 mod gate;
 mod models;

@@ -113,11 +113,13 @@ impl Run<'_> {
         let mut ready = Vec::with_capacity(calls.len());
         let mut refused = Vec::new();
         for index in calls {
-            match self
-                .engine
-                .prepare(*index, &self.state.round[*index], profile, &context)
-                .await
-            {
+            let call = &self.state.round[*index];
+            // Looked at before every question and every start: an answer that was given meanwhile counts for nothing here.
+            if self.engine.contested.includes(&self.state.request.address.connector) {
+                refused.push((*index, toolcall::refused_as_contested(call)));
+                continue;
+            }
+            match self.engine.prepare(*index, call, profile, &context).await {
                 Ok(prepared) => ready.push(prepared),
                 Err(result) => refused.push((*index, result)),
             }

@@ -32,7 +32,12 @@ impl Acceptance<'_> {
             }
             Command::Status => {
                 let facts = query::status(self.connection, place.conversation, user)?;
-                query::status_text(&facts, &self.settings.model_label)
+                let text = query::status_text(&facts, &self.settings.model_label);
+                if self.settings.contested.includes(&event.address.connector) {
+                    format!("{text}\n{}", strings::STATUS_TOOLS_OFF)
+                } else {
+                    text
+                }
             }
             Command::Approvals => query::approvals_text(self.connection, place.conversation)?,
             Command::Usage => query::usage_text(self.connection, self.now, user)?,

@@ -27,7 +27,7 @@ mod updates;
 mod view;
 
 pub use calls::{Call, Poll};
-pub use chat::{Draft, MessageHandle};
+pub use chat::{Action, Draft, MessageHandle};
 pub use control::Control;
 pub use faults::Fault;
 pub use press::CallbackAnswer;

@@ -50,7 +50,8 @@ impl From<CallError> for Failure {
                 refusal.description
             )),
             (409, ApiError::CantGetUpdates) => Self::Webhook,
-            (409, _) if refusal.description.contains("webhook") => Self::Webhook,
+            // Also `terminated by setWebhook request`.
+            (409, _) if refusal.description.to_lowercase().contains("webhook") => Self::Webhook,
             (409, _) => Self::Conflict,
             (code, _) => Self::Unanswered(format!("error {code}: {}", refusal.description)),
         }

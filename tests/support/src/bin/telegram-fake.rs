@@ -18,7 +18,23 @@ usage: telegram-fake [--port PORT] [--rate-limits] [--burst CALLS] [--without-bo
   --without-bodies         keep no parameters and no texts of edits, for long measurements
   --without-rich-messages  answer methods for rich messages with 404
   --ends-after SECONDS     end after this time (3600)
-  --stdin                  end when standard input ends";
+  --stdin                  end when standard input ends
+
+Commands are taken at <control_url>/<command>, with parameters in the query or as a JSON object:
+
+  user [name] [id] | chat kind [user | title] | topic chat name
+  say user text [chat] [reply_to] [thread]       whoever is not there yet comes to be, with a private chat
+  say-many chats messages [text] [first]         {n} and {chat} in the text are filled in
+  edit chat message_id text | delete chat message_id | block user | unblock user
+  press user chat message_id label|data | answer callback | stop-draft chat
+  update update                                  queues any update
+  fault method kind [chat] [containing] [after] [times]
+      kind: {\"too_many_requests\": seconds}, {\"error\": [code, description]}, {\"html\": status}, {\"slow_ms\": millis},
+            \"malformed\", \"cut_before\", \"cut_after\", \"hang\"
+  clear-faults | outage on | advance seconds | reset
+  messages chat | transcript chat | calls [chat] | polls | commands [scope] [language] | violations
+  wait chat text [seconds] | wait answered [seconds]
+  timings [chat] | stats                         times are microseconds since the fake began";
 
 /// A fake that someone forgot does not stay for ever.
 const ENDS_AFTER: Duration = Duration::from_hours(1);

@@ -139,6 +139,19 @@ pub struct Draft {
     pub(super) ends: Instant,
 }
 
+/// A sign that the bot is at work.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// `typing` and the like.
+    pub action: String,
+    /// Its topic.
+    pub thread: Option<i64>,
+    /// When it came.
+    pub at: Instant,
+    /// By the fake's clock.
+    pub(super) ends: Instant,
+}
+
 /// When things happened in a chat, for measuring.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timeline {
@@ -166,8 +179,8 @@ pub(super) struct Chat {
     /// Names by thread.
     pub(super) topics: BTreeMap<i64, String>,
     pub(super) upgraded_to: Option<i64>,
-    /// Threads and actions of `sendChatAction`.
-    pub(super) actions: Vec<(Option<i64>, String, Instant)>,
+    /// Signs such as typing.
+    pub(super) actions: Vec<Action>,
     pub(super) timeline: Timeline,
     /// All that were ever shown; see [`Self::draft`].
     pub(super) drafts: Vec<Draft>,
@@ -214,6 +227,12 @@ impl Chat {
         json
     }
 
+    /// Whether people see the bot typing.
+    pub(super) fn shows_typing(&self, now: Instant) -> bool {
+        let mut typing = self.actions.iter().rev().filter(|action| action.action == "typing");
+        typing.next().is_some_and(|action| action.ends > now)
+    }
+
     /// An id for a new message.
     pub(super) fn new_message_id(&mut self) -> i64 {
         self.last_message += 1;
@@ -233,6 +252,14 @@ impl Chat {
     /// The draft that is seen now. A newer one takes its place, a message or the end of its time removes it.
     pub(super) fn draft(&self, now: Instant) -> Option<&Draft> {
         self.drafts.last().filter(|draft| draft.ends > now)
+    }
+
+    /// A message of the bot came, so it does not seem at work in that topic any more.
+    pub(super) fn end_actions(&mut self, thread: Option<i64>, now: Instant) {
+        let actions = self.actions.iter_mut().filter(|action| action.thread == thread);
+        for action in actions {
+            action.ends = action.ends.min(now);
+        }
     }
 
     /// A message came, so no draft of its topic is seen any more.

@@ -62,7 +62,7 @@ async fn serve_on(listener: StdListener, shared: Arc<Shared>, gate: Option<Arc<G
 }
 
 async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<Cut>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
+    let path = decoded(request.uri().path());
     if shared.options.remote_control
         && let Some(command) = path.strip_prefix("/control/")
     {
@@ -74,9 +74,8 @@ async fn serve(State(shared): State<Arc<Shared>>, ConnectInfo(cut): ConnectInfo<
     let Some((token, method)) = path.strip_prefix("/bot").and_then(|rest| rest.split_once('/')) else {
         return refused(&ApiError::not_found("Not Found"));
     };
-    let token = token.replace("%3A", ":").replace("%3a", ":");
     if token != TOKEN {
-        return refused(&refusal(&token));
+        return refused(&refusal(token));
     }
     let method = method.trim_end_matches('/').to_owned();
     let params = match read(request).await {
@@ -155,6 +154,13 @@ async fn deliver(delivery: Delivery, cut: &Cut) -> Response {
 
 fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A path without percent signs; some clients encode even the slashes of a file's path.
+fn decoded(path: &str) -> String {
+    // A path has neither `&` nor `=` here, so it reads like a parameter's name.
+    let mut names = form_urlencoded::parse(path.as_bytes());
+    names.next().map_or_else(String::new, |(name, _)| name.into_owned())
 }
 
 /// A token of the right form is unknown; any other is no path at all.

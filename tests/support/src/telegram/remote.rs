@@ -119,9 +119,7 @@ fn run(control: &Control, name: &str, arguments: &Arguments<'_>) -> Answer {
         }
         "update" => Ok(json!({"update_id": control.push_raw_update(arguments.object("update")?)})),
         "fault" => {
-            let fault = Value::Object(arguments.0.values.clone());
-            let fault: Fault = serde_json::from_value(fault).map_err(|error| error.to_string())?;
-            control.fault(fault);
+            control.fault(fault(arguments)?);
             done()
         }
         "clear-faults" => {
@@ -154,6 +152,20 @@ fn run(control: &Control, name: &str, arguments: &Arguments<'_>) -> Answer {
         "violations" => Ok(json!(control.violations())),
         _ => Err(format!("there is no command {name}")),
     }
+}
+
+fn fault(arguments: &Arguments<'_>) -> Result<Fault, String> {
+    let mut fields = arguments.0.values.clone();
+    for (name, value) in &mut fields {
+        let is_words = name == "method" || name == "containing";
+        // In a query, all else is JSON in a string, or a bare word.
+        if let Some(text) = value.as_str().filter(|_| !is_words)
+            && let Ok(parsed) = serde_json::from_str(text)
+        {
+            *value = parsed;
+        }
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
 }
 
 fn open_chat(control: &Control, arguments: &Arguments<'_>) -> Answer {

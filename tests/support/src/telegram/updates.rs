@@ -13,6 +13,7 @@ const LONGEST_POLL: Duration = Duration::from_secs(50);
 const CALLBACK_LIFE: Duration = Duration::from_secs(150);
 const INLINE_QUERY_LIFE: Duration = Duration::from_secs(30);
 const MESSAGE_LIFE: Duration = Duration::from_hours(24);
+const PARAMETERS: [&str; 4] = ["offset", "limit", "timeout", "allowed_updates"];
 /// What a bot gets only when it asks for it by name.
 const NOT_BY_DEFAULT: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
 /// Real ones begin anywhere.
@@ -189,6 +190,12 @@ impl State {
             .filter(|limit| (1..=100).contains(limit))
             .unwrap_or(100);
         let offset = params.integer("offset").unwrap_or(0);
+        for name in &params.nulls {
+            self.violation(format!("getUpdates: {name} is null"));
+        }
+        for name in params.values.keys().filter(|name| !PARAMETERS.contains(&name.as_str())) {
+            self.violation(format!("getUpdates: it has no parameter {name}"));
+        }
         self.updates.last_poll += 1;
         self.polls.push(Poll {
             at: Instant::now(),
@@ -251,6 +258,9 @@ async fn wait(shared: &Shared, polling: &Polling) -> Result<Vec<Value>, ApiError
         more.as_mut().enable();
         let is_late = tokio::time::Instant::now() >= deadline;
         let batch = shared.change(|state| {
+            if state.updates.webhook.is_some() {
+                return Err(ApiError::conflict("terminated by setWebhook request"));
+            }
             if state.updates.last_poll != polling.number {
                 return Err(ApiError::conflict(
                     "terminated by other getUpdates request; make sure that only one bot instance is running",

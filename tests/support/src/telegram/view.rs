@@ -1,7 +1,7 @@
 //! What can be seen in the chats.
 
 use super::Control;
-use super::chat::{Chat, Draft, Message, MessageHandle};
+use super::chat::{Action, Chat, Draft, Message, MessageHandle};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -201,10 +201,9 @@ impl Control {
     }
 
     /// The actions, such as typing, that the bot showed in the chat.
-    pub fn actions(&self, chat: i64) -> Vec<(String, Instant)> {
+    pub fn actions(&self, chat: i64) -> Vec<Action> {
         let state = self.shared.state();
-        let actions = state.chats.get(&chat).map_or(&[][..], |chat| &chat.actions);
-        actions.iter().map(|(_, action, at)| (action.clone(), *at)).collect()
+        state.chats.get(&chat).map_or_else(Vec::new, |chat| chat.actions.clone())
     }
 
     /// What the bot put under a message.
@@ -246,14 +245,8 @@ impl Control {
 
     /// Whether the chat shows the bot as typing now: for five seconds, or until a message of its comes.
     pub fn typing(&self, chat: i64) -> bool {
-        const SHOWN_FOR: Duration = Duration::from_secs(5);
         let state = self.shared.state();
-        let Some(chat) = state.chats.get(&chat) else {
-            return false;
-        };
-        let sent = chat.timeline.sends.last();
-        let last = chat.actions.iter().rfind(|(_, action, _)| action == "typing");
-        last.is_some_and(|(_, _, at)| sent.is_none_or(|sent| sent < at) && at.elapsed() + state.ahead < SHOWN_FOR)
+        state.chats.get(&chat).is_some_and(|chat| chat.shows_typing(state.now()))
     }
 
     /// Names and descriptions of the commands of a scope, which is a type such as `default`, or type and chat id.

@@ -2,6 +2,7 @@
 
 use crate::client::{SOON, one_chat};
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn message_is_answered_and_edited() {
@@ -47,4 +48,35 @@ fn press_is_answered_once() {
         again,
         "400 Bad Request: query is too old and response timeout expired or query ID is invalid"
     );
+}
+
+#[test]
+fn typing_is_shown_for_five_seconds() {
+    let (fake, client, alice) = one_chat();
+    fake.advance(Duration::from_secs(100));
+    client.ok("sendChatAction", json!({"chat_id": alice, "action": "typing"}));
+    assert!(fake.typing(alice));
+    fake.advance(Duration::from_secs(6));
+    assert!(!fake.typing(alice));
+    assert_eq!(fake.actions(alice)[0].action, "typing");
+    fake.finish();
+}
+
+#[test]
+#[should_panic(expected = "[2] Cortex: what came instead")]
+fn wait_in_vain_shows_the_transcript() {
+    let (fake, client, alice) = one_chat();
+    fake.say(alice, alice, "hi");
+    client.send(alice, "what came instead");
+    fake.wait_for_text(alice, "what should come", Duration::from_millis(50));
+}
+
+#[test]
+fn wait_sees_what_comes_later() {
+    let (fake, client, alice) = one_chat();
+    let sender = client.clone();
+    let sending = std::thread::spawn(move || ["1", "2", "3"].map(|text| sender.send(alice, text)));
+    let messages = fake.wait_for(alice, |messages| messages.len() == 3, SOON);
+    assert_eq!(messages[2].text, "3");
+    sending.join().expect("three messages");
 }

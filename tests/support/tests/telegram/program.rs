@@ -96,6 +96,20 @@ fn mistakes_of_the_controller_are_told() {
 }
 
 #[test]
+fn faults_are_told_in_a_query() {
+    let program = Program::start(&[]);
+    let fault = |rest: &str| program.client.get(&format!("{}/fault?{rest}", program.control));
+    assert_eq!(fault("method=getMe&kind=cut_before&times=2").0, 200);
+    assert_eq!(fault("method=getMe&kind={%22error%22:[403,%22Forbidden:%20no%22]}").0, 200);
+    assert_eq!(fault("method=getMe&kind=earthquake").0, 400);
+    for _ in 0..2 {
+        assert!(program.client.try_call("getMe", json!({})).is_err());
+    }
+    assert_eq!(program.client.refused("getMe", json!({})), "403 Forbidden: no");
+    program.client.ok("getMe", json!({}));
+}
+
+#[test]
 fn control_outlives_an_outage() {
     let program = Program::start(&[]);
     program.control("outage", &json!({"on": true}));

@@ -83,6 +83,8 @@ fn mistakes_in_parameters_are_put_on_record() {
         json!({"chat_id": alice, "text": "x", "parse_mode": "HTML", "entities": entities}),
     );
     forgive(&fake, "parse_mode and entities");
+    client.ok("getUpdates", json!({"offset": Value::Null}));
+    forgive(&fake, "getUpdates: offset is null");
 }
 
 #[test]

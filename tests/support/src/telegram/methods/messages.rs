@@ -117,6 +117,7 @@ impl Context<'_> {
         };
         chat.messages.insert(id, message);
         chat.timeline.sends.push(self.at);
+        chat.end_actions(thread, now);
         chat.end_drafts(thread, now);
         self.message_id = Some(id);
         Ok(Value::Object(json))

@@ -1,6 +1,7 @@
 //! Methods that answer presses and show small signs.
 
 use super::{Answer, ApiError, Context};
+use crate::telegram::chat::Action;
 use crate::telegram::entities::units;
 use crate::telegram::press::CallbackAnswer;
 use serde_json::json;
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 /// A press must be answered within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// An action is shown for this long, or until a message of the bot comes.
+const SHOWN_FOR: Duration = Duration::from_secs(5);
 const LONGEST_ANSWER: usize = 200;
 const ACTIONS: [&str; 11] = [
     "typing",
@@ -57,9 +60,14 @@ pub(super) fn send_chat_action(context: &mut Context<'_>) -> Answer {
     if !ACTIONS.contains(&action.as_str()) {
         return Err(context.wrong("wrong parameter action in request"));
     }
-    let at = context.at;
+    let action = Action {
+        action,
+        thread,
+        at: context.at,
+        ends: context.state.now() + SHOWN_FOR,
+    };
     if let Some(chat) = context.state.chats.get_mut(&chat) {
-        chat.actions.push((thread, action, at));
+        chat.actions.push(action);
     }
     Ok(json!(true))
 }
