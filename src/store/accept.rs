@@ -103,10 +103,11 @@ impl Store {
     pub async fn accept(
         &self,
         connector: ConnectorName,
-        batch: EventBatch,
+        batch: impl Into<Arc<EventBatch>>,
         settings: Arc<RouterSettings>,
         claim_up_to: usize,
     ) -> Result<Accepted, StoreError> {
+        let batch = batch.into();
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
             let mut acceptance = Acceptance {

@@ -359,6 +359,16 @@ async fn failing_command_leaves_the_others_of_its_group() {
 }
 
 #[tokio::test]
+async fn panic_in_a_command_is_that_commands_failure() {
+    let rig = Rig::new().await;
+    let broken = rig.store.write(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    let event = rig.message("ann", "home", "hi");
+    let (broken, accepted) = tokio::join!(broken, rig.accept(vec![event], 1));
+    assert!(matches!(broken, Err(error @ StoreError::Panicked) if error.is_about_content()));
+    assert_eq!(accepted.claimed.len(), 1);
+}
+
+#[tokio::test]
 async fn words_of_strangers_taint_the_turns_after_them_until_a_new_session() {
     let rig = Rig::new().await;
     let mut forwarded = rig.message("ann", "home", "run everything");
