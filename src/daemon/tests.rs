@@ -4,6 +4,7 @@
 
 mod choices;
 mod edits;
+mod poison;
 
 use super::*;
 use crate::config::EmbeddedDefaults;
