@@ -21,6 +21,8 @@ const PARTS_APART: SignedDuration = SignedDuration::from_secs(3);
 pub struct Situation<'a> {
     /// Who the sender is to us.
     pub user: Option<&'a UserName>,
+    /// Whether the sender of this event can be told something that nobody else sees.
+    pub quietly: bool,
     /// Whether this stranger has been told how to be let in, and need not be told again.
     pub stranger_told: bool,
     /// The words that decide.
@@ -126,6 +128,10 @@ pub enum Intent {
 
 /// Understands one event.
 pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
+    let nobodys_press = matches!(event.kind, EventKind::Choice { .. }) && situation.user.is_none();
+    if nobodys_press && situation.quietly {
+        return Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned());
+    }
     if event.sender.kind != SenderKind::Person {
         return Intent::Ignore("not a person");
     }

@@ -9,6 +9,7 @@ mod claim;
 mod condition;
 mod identity;
 mod message;
+mod moved;
 mod pairing;
 mod query;
 mod recover;

@@ -72,7 +72,9 @@ impl DaemonInbox {
             return;
         };
         for event in &batch.events {
-            if matches!(event.kind, EventKind::Stop) || !self.router.may_be_about_the_gate(event) {
+            // A choice names its question by itself.
+            let names_it = matches!(event.kind, EventKind::Stop | EventKind::Choice { .. });
+            if names_it || !self.router.may_be_about_the_gate(event) {
                 continue;
             }
             // A platform that is slow to answer must not hold up the intake.
@@ -93,14 +95,15 @@ impl Inbox for DaemonInbox {
         self.let_prompts_settle(connector, &batch).await;
         let places = self.scheduler.hold(batch.events.len());
         let router = Arc::clone(&self.router);
-        let accepted = self
+        let mut accepted = self
             .store
             .accept(connector.clone(), batch, router, places.held())
             .await
             .map_err(refused)?;
         failpoint::hit("accept.after_commit");
+        let replies = std::mem::take(&mut accepted.replies);
         self.scheduler.carry_out(accepted, places);
-        Ok(Receipt::default())
+        Ok(Receipt { replies })
     }
 
     async fn cursor(&self, connector: &ConnectorName, scope: &str) -> Result<Option<String>, InboxError> {

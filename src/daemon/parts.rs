@@ -173,6 +173,11 @@ impl Parts {
                 .iter()
                 .map(|connector| (connector.name.clone(), connector.outbound.capabilities().text_limit))
                 .collect(),
+            replies_to_choices: connectors
+                .iter()
+                .filter(|connector| connector.outbound.capabilities().replies_to_choices)
+                .map(|connector| connector.name.clone())
+                .collect(),
             model_label: label.unwrap_or_default(),
             contested,
         }

@@ -123,17 +123,8 @@ impl Chat {
             }
             return;
         }
-        let is_notice = row
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.kind == MessageKind::Notice);
-        let urgency = if is_notice && row.turn.is_none() {
-            Urgency::Notice
-        } else {
-            Urgency::PromptOrFinal
-        };
         self.order += 1;
-        self.rows.insert((urgency, self.order), row);
+        self.rows.insert((urgency_of(&row), self.order), row);
     }
 
     fn was_shown(&self, id: &MessageId, version: u64) -> bool {
@@ -318,4 +309,13 @@ fn task_of(row: &MessageRow) -> Task {
         version: Some(row.desired_version),
         live: None,
     }))
+}
+
+/// What a turn asks and what it ends with go first. What is left standing of its progress, or taken away, is in nobody's way.
+fn urgency_of(row: &MessageRow) -> Urgency {
+    match &row.desired {
+        Some(desired) if desired.kind != MessageKind::Notice => Urgency::PromptOrFinal,
+        Some(_) if row.turn.is_none() => Urgency::Notice,
+        Some(_) | None => Urgency::Progress,
+    }
 }

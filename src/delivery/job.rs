@@ -63,7 +63,7 @@ pub(super) struct Ended {
     pub(super) is_new: bool,
     /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
     pub(super) is_last_try: bool,
-    /// What is to be shown instead of a text that was too long.
+    /// What is to be shown instead of a text that was too long, or in the chat that this one has become.
     pub(super) instead: Vec<MessageRow>,
 }
 
@@ -108,6 +108,16 @@ impl Platform {
                 shown
             }
         };
+        if let Err(OutboundError::Moved { to }) = &result {
+            let moved = self
+                .store
+                .move_chat(self.connector.clone(), job.chat.clone(), to.clone())
+                .await;
+            match moved {
+                Ok(rows) => instead = rows,
+                Err(error) => tracing::warn!(%error, "that a chat has moved could not be put on record"),
+            }
+        }
         Ended {
             calls: line.calls,
             chat: job.chat,

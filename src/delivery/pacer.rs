@@ -67,7 +67,8 @@ enum Command {
 
 impl PacerHandle {
     /// Brings these messages to what they should show.
-    pub fn show(&self, rows: Vec<MessageRow>) {
+    pub fn show(&self, mut rows: Vec<MessageRow>) {
+        rows.retain(|row| row.shown_version < row.desired_version);
         if !rows.is_empty() {
             // The pacer only goes when the daemon does; what is not shown then is shown at the next start.
             let _ = self.commands.send(Command::Rows(rows));

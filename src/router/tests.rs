@@ -55,6 +55,7 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
     let user = ann();
     let situation = Situation {
         user: Some(&user),
+        quietly: false,
         stranger_told: false,
         keywords: &keywords,
         approvals,
@@ -268,6 +269,7 @@ fn stranger_is_told_once() {
     let keywords = Keywords::default();
     let mut situation = Situation {
         user: None,
+        quietly: false,
         stranger_told: false,
         keywords: &keywords,
         approvals: &[],
@@ -371,6 +373,7 @@ fn next_part_joins_and_what_stands_for_itself_does_not() {
         };
         let situation = Situation {
             user: Some(&user),
+            quietly: false,
             stranger_told: false,
             keywords: &keywords,
             approvals: if open { std::slice::from_ref(&question) } else { &[] },
@@ -420,6 +423,7 @@ fn edit_changes_only_an_untouched_request_of_its_author() {
         };
         let situation = Situation {
             user: Some(&user),
+            quietly: false,
             stranger_told: false,
             keywords: &keywords,
             approvals: std::slice::from_ref(&question),
@@ -451,4 +455,32 @@ fn edit_changes_only_an_untouched_request_of_its_author() {
         ..typed("after")
     };
     assert!(matches!(edit(Stage::Untouched, through_a_bot), Intent::Ignore(_)));
+}
+
+#[test]
+fn press_of_a_stranger_is_answered_quietly_or_not_at_all() {
+    let keywords = Keywords::default();
+    let press = Event {
+        chat_kind: ChatKind::Room,
+        kind: EventKind::Choice {
+            message: "p1".into(),
+            choice: Choice::Once.id(ApprovalId::new()),
+        },
+        ..event(typed(""))
+    };
+    let pressed = |quietly: bool| {
+        let situation = Situation {
+            user: None,
+            quietly,
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: &[],
+            newest_is_prompt_of: None,
+            unfinished: None,
+            edited: None,
+        };
+        route(&press, &situation)
+    };
+    assert_eq!(pressed(true), Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned()));
+    assert_eq!(pressed(false), Intent::Ignore("stranger"));
 }

@@ -110,7 +110,7 @@ impl Client {
         match self.factory.make() {
             Ok(fresh) => *self.http.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
             Err(error) => {
-                tracing::warn!(error = %error.without_url(), "no new HTTP client could be made; the old one stays")
+                tracing::warn!(error = %error.without_url(), "no new HTTP client could be made; the old one stays");
             }
         }
     }

@@ -50,6 +50,7 @@ impl Inbound for TelegramInbound {
             failures: 0,
             conflicts: 0,
             last_conflict: None,
+            webhooks_removed: 0,
         };
         // Whatever is dropped here was not confirmed, and comes again.
         tokio::select! {
@@ -71,6 +72,8 @@ struct Reader {
     conflicts: u32,
     /// When another reader ended our poll last.
     last_conflict: Option<Instant>,
+    /// Webhooks that were taken away since the start.
+    webhooks_removed: u32,
 }
 
 impl Reader {
@@ -78,7 +81,6 @@ impl Reader {
     async fn read(&mut self) -> Result<(), InboundError> {
         let bot = self.introduce().await?;
         tracing::info!(connector.name = %self.settings.name, bot.id, bot.username, "Telegram knows the bot");
-        self.take_polls_over().await?;
         let commands = crate::commands::register(Arc::clone(&self.client), self.settings.commands.clone());
         self.presses.also(commands);
         let scope = format!("updates of {}", bot.id);
@@ -88,8 +90,10 @@ impl Reader {
             bot,
             commands: self.settings.commands.iter().map(|(name, _)| name.clone()).collect(),
         };
+        // The first poll does not wait: after a start it is to be known at once whether anything came meanwhile.
+        let mut timeout = Duration::ZERO;
         loop {
-            let raw = match poll::poll(&self.client, offset, self.settings.poll_timeout).await {
+            let raw = match poll::poll(&self.client, offset, timeout).await {
                 Polled::Updates(raw) => raw,
                 Polled::Failed(failure) => {
                     self.recover(failure).await?;
@@ -105,6 +109,7 @@ impl Reader {
                 continue;
             }
             self.polled_well();
+            timeout = self.settings.poll_timeout;
             // By assignment and not by the largest: after a week of silence the numbers begin anew anywhere.
             let next = updates.last().map(|update| update.update_id + 1).or(offset);
             self.hand_over(&scope, next, updates, caught_up).await;
@@ -129,28 +134,18 @@ impl Reader {
         }
     }
 
-    /// Ends a webhook that was set before: while there is one, nothing can be polled. What it did not deliver is kept.
-    async fn take_polls_over(&mut self) -> Result<(), InboundError> {
-        loop {
-            let info: Result<Value, CallError> = self.client.call_with("getWebhookInfo", &json!({}), CALL_TIMEOUT).await;
-            let has_webhook = match info {
-                Ok(info) => info["url"].as_str().is_some_and(|url| !url.is_empty()),
-                // The poll finds out what is wrong.
-                Err(CallError::Refused(refusal)) if refusal.retry_after.is_none() => return Ok(()),
-                Err(error) => {
-                    self.recover(Failure::from(error)).await?;
-                    continue;
-                }
-            };
-            if !has_webhook {
-                return Ok(());
-            }
-            tracing::warn!(connector.name = %self.settings.name, "a webhook was set for this bot; it is removed, since updates are polled");
-            let body = json!({"drop_pending_updates": false});
-            let removed: Result<Value, CallError> = self.client.call_with("deleteWebhook", &body, CALL_TIMEOUT).await;
-            if let Err(error) = removed {
-                self.recover(Failure::from(error)).await?;
-            }
+    /// Ends a webhook: while there is one, nothing can be polled. What it has not delivered is kept. Where somebody sets it again
+    /// and again, taking it away at once would be a race without end.
+    async fn remove_webhook(&mut self) {
+        if self.webhooks_removed > 0 {
+            tokio::time::sleep(self.settings.poll_timeout + CONFLICT_MARGIN).await;
+        }
+        self.webhooks_removed += 1;
+        tracing::warn!(connector.name = %self.settings.name, "a webhook is set for this bot; it is removed, since updates are polled");
+        let body = json!({"drop_pending_updates": false});
+        let removed: Result<Value, CallError> = self.client.call_with("deleteWebhook", &body, CALL_TIMEOUT).await;
+        if let Err(error) = removed {
+            tracing::warn!(connector.name = %self.settings.name, %error, "the webhook could not be removed");
         }
     }
 
@@ -161,7 +156,7 @@ impl Reader {
             match self.inbox.cursor(&self.settings.name, scope).await {
                 Ok(cursor) => return cursor.and_then(|cursor| cursor.parse().ok()),
                 Err(error) => {
-                    tracing::error!(connector.name = %self.settings.name, %error, "the place to go on reading at cannot be looked up; trying again")
+                    tracing::error!(connector.name = %self.settings.name, %error, "the place to go on reading at cannot be looked up; trying again");
                 }
             }
             tokio::time::sleep(wait).await;
@@ -217,9 +212,8 @@ impl Reader {
             Failure::Refused(sentence) => return Err(InboundError::Fatal(sentence)),
             Failure::Conflict => self.conflict(),
             Failure::Webhook => {
-                // Somebody sets it while we poll; taking it away at once would be a race without end.
-                tokio::time::sleep(CONFLICT_FIRST).await;
-                return Box::pin(self.take_polls_over()).await;
+                self.remove_webhook().await;
+                Duration::ZERO
             }
             Failure::RateLimited(wait) => {
                 tracing::warn!(connector.name = %name, wait.seconds = wait.as_secs(), "Telegram asks to wait before the next poll");

@@ -69,7 +69,7 @@ impl Outbound for TelegramOutbound {
     }
 
     async fn send(&self, to: &Address, _key: &SendKey, message: &OutgoingMessage) -> Result<MessageRef, OutboundError> {
-        let Rendered { text, entities } = rendered(message);
+        let Rendered { text, entities } = rendered(message)?;
         let mut payload = SendMessage::new(chat_id(to)?, text)
             .entities(entities)
             .link_preview_options(no_preview());
@@ -85,7 +85,7 @@ impl Outbound for TelegramOutbound {
     }
 
     async fn edit(&self, at: &Address, reference: &MessageRef, message: &OutgoingMessage) -> Result<(), OutboundError> {
-        let Rendered { text, entities } = rendered(message);
+        let Rendered { text, entities } = rendered(message)?;
         let payload = EditMessageText::new(chat_id(at)?, message_id(reference)?, text)
             .entities(entities)
             .link_preview_options(no_preview());
@@ -146,15 +146,20 @@ impl TelegramOutbound {
     }
 }
 
-fn rendered(message: &OutgoingMessage) -> Rendered {
+/// The message as Telegram takes it; one that is too long is not worth a call.
+fn rendered(message: &OutgoingMessage) -> Result<Rendered, OutboundError> {
     let rendered = render::render(&message.body);
     if rendered.text.trim().is_empty() {
-        return Rendered {
+        return Ok(Rendered {
             text: strings::NOTHING_TO_SHOW.to_owned(),
             entities: Vec::new(),
-        };
+        });
     }
-    rendered
+    if rendered.fits() {
+        Ok(rendered)
+    } else {
+        Err(OutboundError::TooLong)
+    }
 }
 
 fn no_preview() -> LinkPreviewOptions {
