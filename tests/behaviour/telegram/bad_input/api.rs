@@ -1,6 +1,7 @@
 //! The API: wrong tokens, outages, pages in place of answers, others who use the same bot.
 
-use crate::support::{PROGRAM, SOON, Stored};
+use super::possible_duplicates;
+use crate::support::{PROGRAM, SOON};
 use crate::telegram::scene::Scene;
 use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::telegram::Fault;
@@ -184,10 +185,6 @@ fn web_page_in_place_of_a_sent_message_is_outlived() {
         assert!(!serving.has_ended());
         scene.chat("again");
     }
-}
-
-fn possible_duplicates(stored: &Stored) -> i64 {
-    stored.number("SELECT count(*) FROM audit WHERE kind = 'possible_duplicate'")
 }
 
 #[test]
