@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::TextUnit;
+use cortex_test_support::long::cases;
 use cortex_test_support::markdown::examples;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -406,7 +407,7 @@ fn examples_joined() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2000)))]
 
     #[test]
     fn parts_fit_and_join_to_the_whole(text in any_text(), limit in any_limit()) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use cortex_chat::{Choice, ChoiceStyle, TextLimit};
+use cortex_test_support::long::cases;
 use cortex_test_support::markdown::examples;
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -332,7 +333,7 @@ fn examples_joined() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2000)))]
 
     #[test]
     fn any_text_is_legal_and_whole(text in any_text()) {
@@ -343,7 +344,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(cases(60)))]
 
     #[test]
     fn any_long_text_fits_when_split(pieces in prop::collection::vec(any_text(), 1..8), times in 1_usize..40) {
