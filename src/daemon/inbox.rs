@@ -57,7 +57,7 @@ impl DaemonInbox {
                     self.scheduler.show(told);
                 }
                 Err(error) if error.is_about_content() => {
-                    self.set_aside(connector, &event, &error).await.map_err(refused)?
+                    self.set_aside(connector, &event, &error).await.map_err(refused)?;
                 }
                 Err(error) => return Err(refused(error)),
             }
@@ -97,7 +97,9 @@ impl DaemonInbox {
             }
             match taken {
                 Ok(taken) => receipt.replies.extend(taken.replies),
-                Err(error) if error.is_about_content() => self.set_aside(connector, event, &error).await?,
+                Err(error) if error.is_about_content() => {
+                    self.set_aside(connector, event, &error).await?;
+                }
                 Err(error) => return Err(error),
             }
         }
