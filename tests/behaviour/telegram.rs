@@ -3,5 +3,6 @@
 mod bad_input;
 mod crash;
 mod pace;
+mod requests;
 mod scene;
 mod story;
