@@ -100,10 +100,16 @@ impl Reader {
                     continue;
                 }
             };
-            self.polled_well();
-            timeout = self.settings.poll_timeout;
             let caught_up = raw.len() < UPDATES_PER_POLL;
             let updates: Vec<Converted> = raw.iter().filter_map(|update| converter.convert(update)).collect();
+            if updates.is_empty() && !raw.is_empty() {
+                // Nothing to confirm them with; asked at once, Telegram would give them again at once.
+                let problem = "its updates have no numbers".to_owned();
+                self.recover(Failure::Unanswered(problem)).await?;
+                continue;
+            }
+            self.polled_well();
+            timeout = self.settings.poll_timeout;
             // By assignment and not by the largest: after a week of silence the numbers begin anew anywhere.
             let next = updates.last().map(|update| update.update_id + 1).or(offset);
             self.hand_over(&scope, next, updates, caught_up).await;

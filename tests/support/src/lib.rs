@@ -2,6 +2,8 @@
 
 pub mod daemon;
 
+pub mod disk;
+
 pub mod llm;
 
 pub mod telegram;
