@@ -237,6 +237,12 @@ pub fn decided(choice: Choice) -> &'static str {
         Choice::Show => "It stands below.",
     }
 }
+/// A stop by somebody else.
+pub const NOT_YOURS_TO_STOP: &str = "This is not yours to stop; only the person who asked can.";
+/// A stop of what waits for a decision.
+pub const WAITS_NOT_RUNS: &str = "This waits for a decision now; deny it, and it goes no further.";
+/// A stop that comes too late.
+pub const OVER_ALREADY: &str = "That is over already.";
 /// A decision after the question's time was over.
 pub const TOO_LATE: &str = "The time to decide this is over, so it is denied.";
 /// A choice or reply that belongs to nothing.

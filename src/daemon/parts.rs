@@ -178,6 +178,12 @@ impl Parts {
                 .filter(|connector| connector.outbound.capabilities().replies_to_choices)
                 .map(|connector| connector.name.clone())
                 .collect(),
+            announce_again_after: connectors
+                .iter()
+                .map(|connector| (connector, connector.outbound.capabilities()))
+                .filter(|(_, can)| can.keeps_messages)
+                .map(|(connector, can)| (connector.name.clone(), can.announce_again_after))
+                .collect(),
             model_label: label.unwrap_or_default(),
             contested,
         }

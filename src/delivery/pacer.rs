@@ -366,6 +366,13 @@ impl Pacer {
         }
     }
 
+    /// Looks at what is due after so much time.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        self.settle().await;
+        self.ring(Instant::now() + time);
+        self.settle().await;
+    }
+
     /// What it remembers of chats after so much time in which nothing happened.
     pub(super) fn remembered_after(&mut self, quiet: Duration) -> Vec<String> {
         self.ring(Instant::now() + quiet);

@@ -5,6 +5,7 @@
 mod growing;
 mod limits;
 mod memory;
+mod moved;
 mod refusals;
 
 use super::*;

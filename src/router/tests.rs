@@ -62,6 +62,7 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
         newest_is_prompt_of: newest,
         unfinished: None,
         edited: None,
+        to_stop: None,
     };
     route(event, &situation)
 }
@@ -276,6 +277,7 @@ fn stranger_is_told_once() {
         newest_is_prompt_of: None,
         unfinished: None,
         edited: None,
+        to_stop: None,
     };
     assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
     situation.stranger_told = true;
@@ -380,6 +382,7 @@ fn next_part_joins_and_what_stands_for_itself_does_not() {
             newest_is_prompt_of: open.then_some(question.id),
             unfinished: Some(&unfinished),
             edited: None,
+            to_stop: None,
         };
         route(&event(message), &situation)
     };
@@ -430,6 +433,7 @@ fn edit_changes_only_an_untouched_request_of_its_author() {
             newest_is_prompt_of: Some(question.id),
             unfinished: None,
             edited: Some(&edited),
+            to_stop: None,
         };
         let by = |sender: &str| {
             let mut event = event(message.clone());
@@ -478,9 +482,57 @@ fn press_of_a_stranger_is_answered_quietly_or_not_at_all() {
             newest_is_prompt_of: None,
             unfinished: None,
             edited: None,
+            to_stop: None,
         };
         route(&press, &situation)
     };
     assert_eq!(pressed(true), Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned()));
     assert_eq!(pressed(false), Intent::Ignore("stranger"));
+}
+
+#[test]
+fn turn_is_stopped_by_its_asker_or_an_admin_as_long_as_it_is_at_work() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let press = Event {
+        kind: EventKind::Choice {
+            message: "m1".into(),
+            choice: crate::turn::stop_choice(turn),
+        },
+        ..event(typed(""))
+    };
+    let pressed = |asker: &str, by_admin: bool, status: Option<TurnStatus>| {
+        let target = TurnToStop {
+            asker: UserName(asker.into()),
+            by_admin,
+            status,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            quietly: true,
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: &[],
+            newest_is_prompt_of: None,
+            unfinished: None,
+            edited: None,
+            to_stop: Some(&target),
+        };
+        route(&press, &situation)
+    };
+    let say = |word: &str| Intent::Say(word.to_owned());
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Running)), Intent::StopTurn(turn));
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Queued)), Intent::StopTurn(turn));
+    assert_eq!(pressed("bob", true, Some(TurnStatus::Running)), Intent::StopTurn(turn));
+    assert_eq!(
+        pressed("bob", false, Some(TurnStatus::Running)),
+        say(strings::NOT_YOURS_TO_STOP)
+    );
+    assert_eq!(
+        pressed("ann", false, Some(TurnStatus::AwaitingConfirmation)),
+        say(strings::WAITS_NOT_RUNS)
+    );
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Complete)), say(strings::OVER_ALREADY));
+    assert_eq!(pressed("ann", false, None), say(strings::OVER_ALREADY));
+    assert_eq!(understood(&press, &[], None), say(strings::OVER_ALREADY));
 }

@@ -27,6 +27,7 @@ pub(super) use request::enclosed_json;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The characters of a reply to a choice, by the contract with the adapters.
 const LONGEST_REPLY: usize = 200;
@@ -48,6 +49,8 @@ pub struct RouterSettings {
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
     /// The connectors on which those who take a choice can be told something that nobody else sees.
     pub replies_to_choices: BTreeSet<ConnectorName>,
+    /// Open questions are put again after an absence longer than this; for connectors whose messages outlive the process.
+    pub announce_again_after: BTreeMap<ConnectorName, Duration>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
     /// Accounts that somebody else reads too; `/status` says so.
@@ -100,23 +103,28 @@ impl Store {
     pub async fn accept(
         &self,
         connector: ConnectorName,
-        batch: EventBatch,
+        batch: impl Into<Arc<EventBatch>>,
         settings: Arc<RouterSettings>,
         claim_up_to: usize,
     ) -> Result<Accepted, StoreError> {
+        let batch = batch.into();
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
-            let mut acceptance = Acceptance { connection, settings: &settings, now, claim_up_to, accepted: Accepted::default() };
+            let mut acceptance = Acceptance {
+                connection,
+                settings: &settings,
+                now,
+                claim_up_to,
+                accepted: Accepted::default(),
+            };
             for event in &batch.events {
                 acceptance.take(&connector, event)?;
             }
-            if let Some(cursor) = &batch.cursor {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO cursor (connector, scope, position, updated_at) VALUES (?1, ?2, ?3, ?4)
-                         ON CONFLICT (connector, scope) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
-                    )?
-                    .execute(params![connector.as_str(), batch.scope, cursor, now])?;
+            if let Some(position) = &batch.cursor {
+                acceptance.move_cursor(&connector, &batch.scope, position)?;
+                if batch.caught_up {
+                    acceptance.catch_up(&connector, &batch.scope)?;
+                }
             }
             failpoint::hit("accept.before_commit");
             Ok(acceptance.accepted)
@@ -173,6 +181,10 @@ impl Acceptance<'_> {
             EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
             _ => None,
         };
+        let to_stop = match &event.kind {
+            EventKind::Choice { choice, .. } => self.to_stop(choice, &place, user.as_ref())?,
+            _ => None,
+        };
         let situation = Situation {
             user: user.as_ref(),
             quietly: self.can_reply(event),
@@ -182,6 +194,7 @@ impl Acceptance<'_> {
             newest_is_prompt_of,
             unfinished: unfinished.as_ref(),
             edited: edited.as_ref(),
+            to_stop: to_stop.as_ref(),
         };
         let intent = router::route(event, &situation);
         if let Some(unfinished) = &unfinished
@@ -212,6 +225,39 @@ impl Acceptance<'_> {
         self.accepted.waits |= !moved.replaced.is_empty();
         self.accepted.replaced.extend(moved.replaced);
         self.note_outcome(event, event_number, "moved")
+    }
+
+    fn move_cursor(&self, connector: &ConnectorName, scope: &str, position: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO cursor (connector, scope, position, updated_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (connector, scope) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
+            )?
+            .execute(params![connector.as_str(), scope, position, self.now])?;
+        Ok(())
+    }
+
+    /// Notes that there is nothing more to read now. Puts open questions again where that was not so for long: what was pressed
+    /// meanwhile and is still delivered has been handled by now, what is lost has to be asked for once more.
+    fn catch_up(&mut self, connector: &ConnectorName, scope: &str) -> Result<(), StoreError> {
+        let last: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(caught_up_at) FROM cursor WHERE connector = ?1")?
+            .query_row([connector.as_str()], |row| row.get(0))?;
+        self.connection
+            .prepare_cached("UPDATE cursor SET caught_up_at = ?3 WHERE connector = ?1 AND scope = ?2")?
+            .execute(params![connector.as_str(), scope, self.now])?;
+        let (Some(last), Some(longest)) = (last, self.settings.announce_again_after.get(connector)) else {
+            return Ok(());
+        };
+        let longest = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+        if self.now - last > longest {
+            tracing::info!(connector.name = %connector, away.s = (self.now - last) / 1000, "back after an absence: open questions are put again");
+            let shown_before = self.now - longest;
+            let messages = approvals::announce_after_absence(self.connection, self.now, connector, shown_before)?;
+            self.accepted.messages.extend(messages);
+        }
+        Ok(())
     }
 
     fn carry_out(
@@ -278,6 +324,15 @@ impl Acceptance<'_> {
             ) => {
                 self.decide(place, &about, event, &approvals, choice, reason.as_ref(), user)?;
                 Ok(format!("decided: {}", choice.as_str()))
+            }
+            (Intent::StopTurn(turn), Some(_)) => {
+                let word = if self.stop_turn(place, turn)? {
+                    strings::stopped(1)
+                } else {
+                    strings::OVER_ALREADY.to_owned()
+                };
+                self.reply(event, &word);
+                Ok(format!("stopped turn {turn}"))
             }
             (Intent::Run(command), Some(user)) => self.run_command(command, event, &about, place, user),
             (_, None) => Ok("ignored: stranger".to_owned()),

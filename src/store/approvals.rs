@@ -86,6 +86,29 @@ pub(super) fn announce_of(
     announce(connection, now, open)
 }
 
+/// Puts the open questions of a connector again whose prompts stand since before a time. The others are shown anyway, or were shown
+/// so lately that no answer to them is lost.
+pub(super) fn announce_after_absence(
+    connection: &Connection,
+    now: i64,
+    connector: &ConnectorName,
+    shown_before: i64,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let open: Vec<(String, i64)> = connection
+        .prepare_cached(
+            "SELECT approval.id, approval.conversation FROM approval
+             JOIN conversation ON conversation.id = approval.conversation
+             WHERE approval.status = 'pending' AND approval.expires_at > ?2 AND conversation.connector = ?1
+             AND (SELECT sent_at FROM message WHERE message.approval = approval.id ORDER BY number DESC LIMIT 1) < ?3
+             ORDER BY approval.created_at, approval.id",
+        )?
+        .query_map(params![connector.as_str(), now, shown_before], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    announce(connection, now, open)
+}
+
 /// Puts the open questions of a conversation again as new messages.
 pub(super) fn announce_in(connection: &Connection, now: i64, conversation: i64) -> Result<Vec<MessageRow>, StoreError> {
     let open: Vec<(String, i64)> = connection

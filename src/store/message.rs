@@ -100,6 +100,9 @@ impl MessageRow {
         self.reference = None;
         self.sent_at = None;
         self.maybe_sent = false;
+        if let Some(desired) = &mut self.desired {
+            desired.reply_to = None;
+        }
     }
 }
 

@@ -126,7 +126,7 @@ where
         let result = match (self.result, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Err(error)), _) | (_, Err(error)) => Err(error),
-            (None, Ok(())) => Err(StoreError::Closed),
+            (None, Ok(())) => Err(StoreError::Panicked),
         };
         // A caller that has gone no longer needs to know.
         let _ = self.reply.send(result);

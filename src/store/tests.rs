@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+mod absence;
 mod choices;
 mod edits;
 mod forms;
@@ -54,6 +55,7 @@ impl Rig {
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
             replies_to_choices: BTreeSet::new(),
+            announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
             contested: crate::contested::Contested::default(),
         };
@@ -208,6 +210,11 @@ impl Rig {
         connection.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    fn text(&self, sql: &str) -> String {
+        let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     fn change(&self, sql: &str) -> rusqlite::Result<usize> {
         rusqlite::Connection::open(self.folder.path().join("cortex.db"))
             .unwrap()
@@ -349,6 +356,16 @@ async fn failing_command_leaves_the_others_of_its_group() {
     assert!(late.is_err());
     assert_eq!(accepted.claimed.len(), 1);
     assert_eq!(rig.number("SELECT count(*) FROM turn"), 2);
+}
+
+#[tokio::test]
+async fn panic_in_a_command_is_that_commands_failure() {
+    let rig = Rig::new().await;
+    let broken = rig.store.write(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    let event = rig.message("ann", "home", "hi");
+    let (broken, accepted) = tokio::join!(broken, rig.accept(vec![event], 1));
+    assert!(matches!(broken, Err(error @ StoreError::Panicked) if error.is_about_content()));
+    assert_eq!(accepted.claimed.len(), 1);
 }
 
 #[tokio::test]

@@ -29,3 +29,6 @@ CREATE TABLE moved_chat (
     moved_to  TEXT NOT NULL,
     PRIMARY KEY (connector, chat)
 ) STRICT, WITHOUT ROWID;
+
+-- When the connector last knew that there was nothing more to read; what was pressed in a long time without that may be lost.
+ALTER TABLE cursor ADD COLUMN caught_up_at INTEGER;

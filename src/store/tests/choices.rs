@@ -1,7 +1,9 @@
 //! What those who take a choice are told.
 
 use super::*;
+use crate::domain::TurnId;
 use crate::gate::Choice;
+use crate::turn::stop_choice;
 use cortex_chat::ChoiceId;
 
 impl Rig {
@@ -90,4 +92,38 @@ async fn where_nobody_can_be_told_quietly_the_chat_says_it() {
     assert_eq!(told_in(&told), [strings::NOT_YOURS_TO_DECIDE]);
     let decided = rig.accept(vec![rig.press("ann", Choice::Deny.id(approval))], 0).await;
     assert!(decided.replies.is_empty() && decided.messages.len() == 1);
+}
+
+#[tokio::test]
+async fn stop_choice_stops_its_turn_and_no_other() {
+    let rig = Rig::quietly().await;
+    let waiting = rig.turn("write it").await;
+    let waits = waiting.id;
+    rig.asks(waiting).await;
+    let running = rig.turn("running").await;
+    let queued = rig.message("ann", "home", "queued");
+    rig.accept(vec![queued], 0).await;
+    let stop = |by: &str, turn| rig.press(by, stop_choice(turn));
+
+    let foreign = rig
+        .accept(vec![stop("bob", running.id), stop("stranger", running.id)], 0)
+        .await;
+    assert!(foreign.stop.is_empty() && foreign.messages.is_empty());
+    assert_eq!(replies(&foreign), [strings::NOT_YOURS_TO_STOP, strings::NOT_YOURS_TO_DECIDE]);
+    let pending = rig.accept(vec![stop("ann", waits)], 0).await;
+    assert_eq!(replies(&pending), [strings::WAITS_NOT_RUNS]);
+
+    let stopped = rig.accept(vec![stop("ann", running.id), stop("ann", running.id)], 0).await;
+    assert_eq!(stopped.stop, [running.id]);
+    assert_eq!(replies(&stopped), ["Stopped.", strings::OVER_ALREADY]);
+    assert_eq!(rig.number("SELECT count(*) FROM turn WHERE status = 'queued'"), 1);
+    let last = rig.store.claim(1, 1000).await.unwrap();
+    assert!(last.is_empty(), "the conversation is not free yet");
+    let queued: TurnId = rig.text("SELECT id FROM turn WHERE status = 'queued'").parse().unwrap();
+    let dropped = rig.accept(vec![stop("ann", queued)], 0).await;
+    assert!(dropped.stop.is_empty() && told_in(&dropped) == ["(Stopped.)"]);
+    assert_eq!(
+        rig.number("SELECT count(*) FROM turn WHERE status = 'awaiting_confirmation'"),
+        1
+    );
 }

@@ -190,6 +190,7 @@ fn web_page_in_place_of_a_sent_message_is_outlived() {
 #[test]
 fn webhook_that_is_set_is_taken_away() {
     let mut scene = Scene::new();
+    // A second one is left for a poll's time before it is removed.
     scene.daemon.set("connectors.telegram.poll_timeout", "\"1s\"");
     scene.telegram.say(scene.home, scene.alice, "hello");
     set_webhook(&scene, "https://example.org/hook");
