@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod crash;
+mod gate;
 mod pace;
 mod requests;
 mod scene;

@@ -127,6 +127,16 @@ impl Scene {
         self.telegram.message(message)
     }
 
+    /// Waits for an answer that has these words and no longer grows.
+    #[track_caller]
+    pub(super) fn wait_for_final(&self, chat: i64, words: &str) -> BotMessage {
+        let is_it = |message: &BotMessage| message.text.contains(words) && message.keyboard.is_empty();
+        let messages = self.telegram.wait_for(chat, |messages| messages.iter().any(is_it), SOON);
+        self.stored()
+            .becomes("SELECT count(*) FROM message WHERE shown_version < desired_version", 0);
+        messages.into_iter().rfind(is_it).unwrap()
+    }
+
     /// The bot's messages at home that hold these words.
     pub(super) fn with(&self, words: &str) -> Vec<BotMessage> {
         let messages = self.telegram.messages(self.home);
