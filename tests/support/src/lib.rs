@@ -6,6 +6,8 @@ pub mod disk;
 
 pub mod llm;
 
+pub mod random;
+
 pub mod telegram;
 
 pub mod terminal;
