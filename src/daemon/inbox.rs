@@ -57,7 +57,7 @@ impl DaemonInbox {
                     self.scheduler.show(told);
                 }
                 Err(error) if error.is_about_content() => {
-                    self.set_aside(connector, &event, &error).await.map_err(refused)?
+                    self.set_aside(connector, &event, &error).await.map_err(refused)?;
                 }
                 Err(error) => return Err(refused(error)),
             }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod crash;
 mod gate;
+mod groups;
 mod pace;
 mod scene;
 mod story;
