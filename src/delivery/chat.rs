@@ -240,6 +240,11 @@ impl Chat {
         // The pace is that of the calls themselves, not of the intents stored before them.
         self.pace.count(&ended.calls, was_typing);
         let asked_wait = self.pace.take_outcome(now, &ended.result, was_typing);
+        if let Err(OutboundError::Moved { .. }) = ended.result {
+            // What else waited is not wanted in the new chat: questions are put again there under other names.
+            let wanted = |waiting: &Waiting| ended.instead.iter().any(|row| row.id == waiting.row.id);
+            self.rows.retain(|_, waiting| wanted(waiting));
+        }
         for row in ended.instead {
             self.put(row);
         }

@@ -4,6 +4,8 @@ mod bad_input;
 mod crash;
 mod gate;
 mod groups;
+mod killed;
 mod pace;
+mod requests;
 mod scene;
 mod story;

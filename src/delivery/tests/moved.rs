@@ -45,12 +45,14 @@ async fn growing_answer_goes_on_in_the_chat_that_its_own_has_become() {
 #[tokio::test]
 async fn what_waits_is_sent_where_the_chat_has_gone() {
     let rig = Rig::new(capabilities(), vec![moved("group")]);
-    let standing = MessageRow {
+    let standing = rig.store_row(MessageRow {
         reference: Some("m0".into()),
         ..notice("a", "home", "final")
-    };
+    });
+    let next = rig.store_row(notice("b", "home", "next"));
+    let no_longer_wanted = notice("x", "home", "asked again under another name");
     rig.pacer
-        .show(vec![standing, notice("b", "home", "next"), notice("c", "group", "there")]);
+        .show(vec![standing, next, no_longer_wanted, notice("c", "group", "there")]);
     rig.drained().await;
     let mut places = places(&rig);
     assert_eq!(places.remove(0), at("home", edited("final")));
@@ -72,7 +74,8 @@ async fn what_waits_is_sent_where_the_chat_has_gone() {
 #[tokio::test]
 async fn chat_may_move_again_and_back() {
     let rig = Rig::new(capabilities(), vec![moved("group"), moved("home")]);
-    rig.pacer.show(vec![notice("a", "home", "word")]);
+    let row = rig.store_row(notice("a", "home", "word"));
+    rig.pacer.show(vec![row]);
     rig.drained().await;
     let word = || sent("word");
     assert_eq!(places(&rig), [at("home", word()), at("group", word()), at("home", word())]);
@@ -81,7 +84,8 @@ async fn chat_may_move_again_and_back() {
 #[tokio::test]
 async fn moved_chats_are_forgotten_too() {
     let (rig, mut pacer) = Rig::at_rest(capabilities(), vec![Err(moved("group"))]);
-    rig.pacer.show(vec![notice("a", "home", "word")]);
+    let row = rig.store_row(notice("a", "home", "word"));
+    rig.pacer.show(vec![row]);
     pacer.pass(Duration::from_secs(1)).await;
     assert_eq!(places(&rig), [at("home", sent("word")), at("group", sent("word"))]);
     assert_eq!(pacer.remembered_after(Duration::from_mins(3)), [""; 0]);

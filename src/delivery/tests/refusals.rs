@@ -230,18 +230,9 @@ fn sentences(numbers: std::ops::Range<u32>) -> String {
         .join(" ")
 }
 
-/// Puts an answer's part on record as desired, and gives its row.
+/// An answer's part, on record as desired.
 fn stored_part(rig: &Rig, turn: TurnId, part: usize, text: &str) -> MessageRow {
-    let row = row(MessageId::answer(turn, 0, part), "home", text);
-    let desired = serde_json::to_string(&row.desired).unwrap();
-    rig.database()
-        .execute(
-            "INSERT INTO message (id, connector, conversation, desired, desired_version, shown_version, send_state, created_at)
-             VALUES (?1, 'test', 1, ?2, 1, 0, 'unsent', 0)",
-            [row.id.as_str(), &desired],
-        )
-        .unwrap();
-    row
+    rig.store_row(row(MessageId::answer(turn, 0, part), "home", text))
 }
 
 #[tokio::test]

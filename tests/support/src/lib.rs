@@ -2,7 +2,11 @@
 
 pub mod daemon;
 
+pub mod disk;
+
 pub mod llm;
+
+pub mod random;
 
 pub mod telegram;
 
