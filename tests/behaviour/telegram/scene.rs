@@ -4,7 +4,7 @@ use crate::gate::clerk;
 use crate::support::{PROGRAM, SOON, Stored, said};
 use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::llm::{LlmFake, Reply, Request};
-use cortex_test_support::telegram::{BotMessage, MessageHandle, Options, TelegramFake};
+use cortex_test_support::telegram::{BotMessage, MessageHandle, Options, Say, TelegramFake};
 use std::time::Duration;
 
 /// The pause before each word of an answer that counts.
@@ -94,6 +94,16 @@ impl Scene {
     pub(super) fn ask(&self, task: &str) -> Asked {
         let request = self.telegram.say(self.home, self.alice, task);
         self.asked(request)
+    }
+
+    /// Sends a message, and waits until the daemon has made up its mind about it.
+    #[track_caller]
+    pub(super) fn heard(&self, say: Say<'_>) -> MessageHandle {
+        let message = say.send();
+        let MessageHandle { chat, message_id } = message;
+        let decided = format!("SELECT count(*) FROM event WHERE event_id LIKE '%:m:{chat}:{message_id}' AND outcome <> ''");
+        self.stored().becomes(&decided, 1);
+        message
     }
 
     /// Waits for the prompt that replies to a request, until it is on record.

@@ -2,18 +2,9 @@
 
 use crate::support::SOON;
 use crate::telegram::scene::{Asked, Scene};
-use cortex_test_support::telegram::{BotMessage, MessageHandle, Say};
+use cortex_test_support::telegram::BotMessage;
 
 const PENDING: &str = "SELECT count(*) FROM approval WHERE status = 'pending'";
-
-/// Has somebody send a message, and waits until the daemon has made up its mind about it.
-fn heard(scene: &Scene, say: Say<'_>) -> MessageHandle {
-    let events = "SELECT count(*) FROM event WHERE outcome <> ''";
-    let before = scene.stored().number(events);
-    let message = say.send();
-    scene.stored().becomes(events, before + 1);
-    message
-}
 
 #[test]
 fn two_questions_are_answered_by_their_codes() {
@@ -134,18 +125,15 @@ fn words_of_others_decide_nothing() {
     let prompt = asked.prompt.handle();
     let by_code = format!("yes {}", asked.code());
     for other in [bob, eve, helper] {
-        heard(&scene, scene.telegram.compose(group, other, "yes").reply_to(prompt));
-        heard(&scene, scene.telegram.compose(group, other, &by_code));
-        heard(
-            &scene,
-            scene.telegram.compose(group, other, "because I say so").reply_to(prompt),
-        );
+        scene.heard(scene.telegram.compose(group, other, "yes").reply_to(prompt));
+        scene.heard(scene.telegram.compose(group, other, &by_code));
+        scene.heard(scene.telegram.compose(group, other, "because I say so").reply_to(prompt));
     }
     // Hidden administrators and channels are nobody.
-    heard(&scene, scene.telegram.compose_as_group(group, "yes").reply_to(prompt));
-    heard(&scene, scene.telegram.compose_as_group(group, &by_code));
+    scene.heard(scene.telegram.compose_as_group(group, "yes").reply_to(prompt));
+    scene.heard(scene.telegram.compose_as_group(group, &by_code));
     let channel = scene.telegram.channel("News");
-    heard(&scene, scene.telegram.compose_linked(group, channel, &by_code));
+    scene.heard(scene.telegram.compose_linked(group, channel, &by_code));
     assert_still_open(&scene, &asked);
     // Bob, whom the bot knows, is told so; nobody else is.
     let told = scene.telegram.messages(group);
@@ -156,7 +144,7 @@ fn words_of_others_decide_nothing() {
     );
     assert_eq!(told.len(), 1 + 3, "{}", scene.telegram.transcript(group));
 
-    heard(&scene, scene.telegram.compose(group, scene.alice, "yes").reply_to(prompt));
+    scene.heard(scene.telegram.compose(group, scene.alice, "yes").reply_to(prompt));
     scene.becomes(prompt, "allowed once by alice");
     scene.telegram.wait_for_text(group, "files/a.md now has", SOON);
 }
@@ -173,10 +161,10 @@ fn words_that_nobody_typed_now_decide_nothing() {
     let by_code = format!("yes {}", asked.code());
     let alices = |text: &str| scene.telegram.compose(scene.home, scene.alice, text);
     for words in ["yes", by_code.as_str()] {
-        heard(&scene, alices(words).forwarded_from(scene.alice));
-        heard(&scene, alices(words).forwarded_from(scene.alice).reply_to(prompt));
-        heard(&scene, alices(words).via_bot(helper));
-        heard(&scene, alices(words).via_bot(helper).reply_to(prompt));
+        scene.heard(alices(words).forwarded_from(scene.alice));
+        scene.heard(alices(words).forwarded_from(scene.alice).reply_to(prompt));
+        scene.heard(alices(words).via_bot(helper));
+        scene.heard(alices(words).via_bot(helper).reply_to(prompt));
     }
     let events = scene.stored().number("SELECT count(*) FROM event");
     scene.telegram.edit(older, &by_code);
