@@ -5,6 +5,7 @@ use crate::failpoint;
 use crate::store::{RouterSettings, Store, StoreError};
 use async_trait::async_trait;
 use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventKind, Inbox, InboxError, Receipt};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -97,7 +98,9 @@ impl DaemonInbox {
             }
             match taken {
                 Ok(taken) => receipt.replies.extend(taken.replies),
-                Err(error) if error.is_about_content() => self.set_aside(connector, event, &error).await?,
+                Err(error) if error.is_about_content() => {
+                    self.set_aside(connector, event, &error).await?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -141,15 +144,15 @@ impl DaemonInbox {
         let Some(pacer) = self.scheduler.engine().pacers.get(connector) else {
             return;
         };
-        for event in &batch.events {
+        let may_answer = |event: &&Event| {
             // A choice names its question by itself.
             let names_it = matches!(event.kind, EventKind::Stop | EventKind::Choice { .. });
-            if names_it || !self.router.may_be_about_the_gate(event) {
-                continue;
-            }
-            // A platform that is slow to answer must not hold up the intake.
-            let _ = tokio::time::timeout(LONGEST_SETTLING, pacer.settled(&event.address.chat)).await;
-        }
+            !names_it && self.router.may_be_about_the_gate(event)
+        };
+        let answers = batch.events.iter().filter(may_answer);
+        let settled = join_all(answers.map(|event| pacer.settled(&event.address.chat)));
+        // A platform that is slow to answer must not hold up the intake.
+        let _ = tokio::time::timeout(LONGEST_SETTLING, settled).await;
     }
 }
 
