@@ -4,6 +4,8 @@ pub mod daemon;
 
 pub mod disk;
 
+pub mod hostile;
+
 pub mod llm;
 
 pub mod long;
