@@ -22,6 +22,7 @@ mod forms;
 mod moved;
 mod pairing;
 mod parts;
+mod spoiled;
 
 struct Rig {
     store: Store,
