@@ -19,7 +19,7 @@ const SHOWN_REMEMBERED: usize = 32;
 
 /// How long it is waited before a message is sent again that may have arrived, where nobody can be asked. It is sent again once, at
 /// a time when the platform answers: one that arrives each time without a word would fill the chat.
-const UNANSWERED_WAITS: [Duration; 1] = [Duration::from_secs(2)];
+const SECOND_TRY_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) struct Chat {
     kind: ChatKind,
@@ -41,8 +41,8 @@ pub(super) struct Chat {
 /// A message that is to be shown.
 struct Waiting {
     row: MessageRow,
-    /// Sends of this content that may have arrived.
-    unanswered: usize,
+    /// A send of this content may have arrived.
+    is_unanswered: bool,
     /// It is not sent again before this; others go past it.
     due: Option<Instant>,
 }
@@ -136,14 +136,14 @@ impl Chat {
                 waiting.row = row;
             }
             if is_newer {
-                (waiting.unanswered, waiting.due) = (0, None);
+                (waiting.is_unanswered, waiting.due) = (false, None);
             }
             return;
         }
         self.order += 1;
         let waiting = Waiting {
             row,
-            unanswered: 0,
+            is_unanswered: false,
             due: None,
         };
         self.rows.insert((urgency_of(&waiting.row), self.order), waiting);
@@ -294,8 +294,7 @@ impl Chat {
             Err(OutboundError::Unknown(_)) if is_new => {
                 row.maybe_sent = true;
                 if newest.is_some() {
-                    waiting.due = UNANSWERED_WAITS.get(waiting.unanswered).map(|wait| now + *wait);
-                    waiting.unanswered += 1;
+                    (waiting.is_unanswered, waiting.due) = (true, Some(now + SECOND_TRY_AFTER));
                 }
             }
             Err(
@@ -317,7 +316,7 @@ impl Chat {
     pub(super) fn move_to(&mut self, chat: &ChatId) {
         for waiting in self.rows.values_mut() {
             waiting.row.move_to(chat);
-            (waiting.unanswered, waiting.due) = (0, None);
+            (waiting.is_unanswered, waiting.due) = (false, None);
         }
         for growing in self.growing.values_mut() {
             growing.move_to(chat);
@@ -353,7 +352,7 @@ impl Waiting {
             reference: row.reference.clone(),
             sent_at: row.sent_at,
             maybe_sent: row.maybe_sent,
-            is_last_try: !can_be_asked && self.unanswered >= UNANSWERED_WAITS.len(),
+            is_last_try: !can_be_asked && self.is_unanswered,
             content: row.desired.clone(),
             version: Some(row.desired_version),
             live: None,

@@ -37,7 +37,7 @@ pub(super) struct Show {
     pub(super) sent_at: Option<Timestamp>,
     /// Whether an earlier send may have arrived.
     pub(super) maybe_sent: bool,
-    /// It may have arrived several times by now, and nobody can be asked: more copies would be worse than none.
+    /// It may have arrived twice after this, and nobody can be asked: more copies would be worse than none.
     pub(super) is_last_try: bool,
     /// What it should show; `None` takes it away.
     pub(super) content: Option<OutgoingMessage>,
@@ -280,7 +280,11 @@ impl Line<'_> {
 
     async fn find(&mut self, id: &MessageId) -> Result<Option<MessageRef>, OutboundError> {
         self.note_call();
-        self.outbound.find(self.at, &id.send_key()).await
+        match self.outbound.find(self.at, &id.send_key()).await {
+            // To ask is not to send: nothing can have arrived by it.
+            Err(OutboundError::Unknown(problem)) => Err(OutboundError::Transient(problem)),
+            other => other,
+        }
     }
 
     async fn signal(&mut self, signal: Signal) -> Result<(), OutboundError> {

@@ -18,6 +18,7 @@ use cortex_chat::{
     MessageRef, Outbound, OutboundError, OutgoingMessage, SendKey, Signal, TextLimit, TextUnit,
 };
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ struct Scripted {
     capabilities: Capabilities,
     script: Mutex<VecDeque<Result<(), OutboundError>>>,
     arrived: Mutex<Option<MessageRef>>,
+    /// How often it does not answer when it is asked whether something has arrived.
+    silence: AtomicU32,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -94,6 +97,10 @@ impl Outbound for Scripted {
     }
 
     async fn find(&self, _at: &Address, _key: &SendKey) -> Result<Option<MessageRef>, OutboundError> {
+        let silent = |left: u32| left.checked_sub(1);
+        if self.silence.fetch_update(Ordering::SeqCst, Ordering::SeqCst, silent).is_ok() {
+            return Err(unknown());
+        }
         Ok(self.arrived.lock().unwrap().clone())
     }
 }
@@ -165,6 +172,7 @@ impl Rig {
             capabilities,
             script: Mutex::new(script.into()),
             arrived: Mutex::new(None),
+            silence: AtomicU32::new(0),
             calls: Mutex::new(Vec::new()),
         });
         let outbound = Arc::clone(&platform) as Arc<dyn Outbound>;

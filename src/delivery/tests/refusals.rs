@@ -39,6 +39,23 @@ async fn lost_answer_to_a_passing_picture_is_no_try_of_the_final() {
 }
 
 #[tokio::test]
+async fn second_try_waits_until_the_platform_answers() {
+    let (rig, mut pacer) = Rig::at_rest(capabilities(), vec![Err(unknown())]);
+    rig.platform.silence.store(4, Ordering::SeqCst);
+    rig.pacer.show(vec![notice("a", "home", "one")]);
+    for seconds in [3, 10, 20, 40] {
+        pacer.pass(Duration::from_secs(seconds)).await;
+        assert_eq!(rig.did(), [sent("one")]);
+    }
+    pacer.pass(Duration::from_secs(80)).await;
+    assert_eq!(rig.did(), [sent("one"), sent("one")]);
+    assert_eq!(
+        rig.stored::<i64>("SELECT count(*) FROM audit WHERE kind = 'undeliverable'"),
+        0
+    );
+}
+
+#[tokio::test]
 async fn send_that_can_be_looked_up_is_not_made_again() {
     let can_find = Capabilities {
         can_find_sends: true,

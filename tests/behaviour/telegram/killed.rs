@@ -1,10 +1,11 @@
 //! A busy bot that is killed again and again, at moments that nobody has chosen: by the fakes' own records, nothing is lost,
 //! nothing happens twice, and nothing is left half done.
 
-use crate::support::{PROGRAM, Stored, is_long, read, results, write};
+use crate::support::{PROGRAM, Stored, read, results, write};
 use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::disk::Kept;
 use cortex_test_support::llm::{LlmFake, Reply, Request};
+use cortex_test_support::long::is_long;
 use cortex_test_support::random::Random;
 use cortex_test_support::telegram::{BotMessage, MessageHandle, TelegramFake};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,10 @@ pub mod disk;
 
 pub mod llm;
 
+pub mod long;
+
+pub mod markdown;
+
 pub mod random;
 
 pub mod telegram;
