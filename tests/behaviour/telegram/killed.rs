@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long a daemon lives, in milliseconds: from before it polls until answers are over.
 const LIVES: std::ops::Range<u64> = 20..1500;
 const DOWN_MS: u64 = 60;
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 const WORD_EVERY: Duration = Duration::from_millis(20);
 
 const UNKNOWN: &str = "do not know whether it took effect";
