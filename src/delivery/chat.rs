@@ -50,8 +50,8 @@ struct Waiting {
 /// What a chat needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// A call now.
-    Call(Urgency),
+    /// A call now, and another look then, in case the call is not made before: something more urgent may be due.
+    Call(Urgency, Option<Instant>),
     /// Another look then.
     Look(Instant),
     Nothing,
@@ -179,13 +179,14 @@ impl Chat {
             .map(|growing| growing.age(now))
             .max()
             .unwrap_or_default();
+        let due_later = self.rows.values().filter_map(|waiting| waiting.due).filter(|due| *due > now);
+        let mut earliest = due_later.min();
         let next = self.rows.iter().find(|(_, waiting)| waiting.is_due(now));
         if let Some(((urgency, _), _)) = next {
             let free_at = self.pace.free_at(now, *urgency, age, limits);
-            return free_at.map_or(Need::Call(*urgency), Need::Look);
+            return free_at.map_or(Need::Call(*urgency, earliest), Need::Look);
         }
         let mut most_urgent: Option<Urgency> = None;
-        let mut earliest = self.rows.values().filter_map(|waiting| waiting.due).min();
         for wish in self.growing.values().filter_map(|growing| growing.wish(now, capabilities)) {
             let free_at = self.pace.free_at(now, wish.urgency, age, limits).max(Some(wish.from));
             match free_at.filter(|at| *at > now) {
@@ -194,7 +195,7 @@ impl Chat {
             }
         }
         match (most_urgent, earliest) {
-            (Some(urgency), _) => Need::Call(urgency),
+            (Some(urgency), at) => Need::Call(urgency, at),
             (None, Some(at)) => Need::Look(at),
             (None, None) => Need::Nothing,
         }
@@ -202,7 +203,7 @@ impl Chat {
 
     /// Begins the call that it needs; `None` where it no longer needs one.
     pub(super) fn begin_call(&mut self, now: Instant, capabilities: &Capabilities) -> Option<(Address, Task)> {
-        let Need::Call(urgency) = self.need(now, capabilities) else {
+        let Need::Call(urgency, _) = self.need(now, capabilities) else {
             return None;
         };
         let begun = match self.rows.values().find(|waiting| waiting.is_due(now)) {

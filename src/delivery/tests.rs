@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod moved;
 mod refusals;
+mod simulated;
 
 use super::*;
 use crate::clock::Clock;
