@@ -141,6 +141,8 @@ impl Daemon {
     /// Runs until `quit`, or until something breaks that the daemon cannot go on without; then ends in order.
     pub async fn run_until(mut self, quit: CancellationToken) -> anyhow::Result<()> {
         let failure = tokio::select! {
+            // A part that fails says why before it ends, and that is what the operator should read.
+            biased;
             () = quit.cancelled() => None,
             Some(failure) = self.failures.recv() => Some(failure),
             Some(ended) = self.tasks.join_next() => match ended {

@@ -124,7 +124,7 @@ impl Engine {
 
     /// Brings the messages of a turn up to what an earlier run of it has shown until its very end.
     pub async fn take_over(&self, claimed: &mut ClaimedTurn) {
-        let address = &claimed.state.request.address;
+        let address = &claimed.address;
         if let Some(pacer) = self.pacers.get(&address.connector) {
             // A platform that is slow to answer holds the turn up no longer than this; then a part of the old text may stay.
             let _ = tokio::time::timeout(LONGEST_SETTLING, pacer.settled(&address.chat)).await;

@@ -7,8 +7,9 @@ pub use command::{COMMANDS, Command, PairRequest, Which};
 use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{About, ApprovalStatus, Choice, Keywords, Word};
 use crate::strings;
+use crate::turn::{TurnStatus, turn_to_stop};
 use cortex_chat::{
-    ChatKind, Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Provenance, SenderId, SenderKind, Text,
+    ChatKind, ChoiceId, Event, EventKind, IncomingMessage, MessageRef, MoreToCome, Provenance, SenderId, SenderKind, Text,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,6 +22,8 @@ const PARTS_APART: SignedDuration = SignedDuration::from_secs(3);
 pub struct Situation<'a> {
     /// Who the sender is to us.
     pub user: Option<&'a UserName>,
+    /// Whether the sender of this event can be told something that nobody else sees.
+    pub quietly: bool,
     /// Whether this stranger has been told how to be let in, and need not be told again.
     pub stranger_told: bool,
     /// The words that decide.
@@ -33,6 +36,8 @@ pub struct Situation<'a> {
     pub unfinished: Option<&'a Unfinished>,
     /// The request that an edited message belongs to.
     pub edited: Option<&'a EditedRequest>,
+    /// The turn that a choice would stop.
+    pub to_stop: Option<&'a TurnToStop>,
 }
 
 /// A request that waits a moment for the messages that belong to it.
@@ -59,6 +64,17 @@ pub struct EditedRequest {
     pub text: Text,
     /// How far the turn is.
     pub stage: Stage,
+}
+
+/// A turn that somebody wants to stop.
+#[derive(Clone, Debug)]
+pub struct TurnToStop {
+    /// Who asked for it.
+    pub asker: UserName,
+    /// Whether whoever wants to stop it is an admin.
+    pub by_admin: bool,
+    /// How it stands; nothing where it is about to be stopped already.
+    pub status: Option<TurnStatus>,
 }
 
 /// How far a turn is, as far as its person is concerned.
@@ -120,12 +136,18 @@ pub enum Intent {
         /// What was said with it.
         reason: Option<Text>,
     },
+    /// Stop a turn that is at work or queued.
+    StopTurn(TurnId),
     /// Do what a command says.
     Run(Command),
 }
 
 /// Understands one event.
 pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
+    let nobodys_press = matches!(event.kind, EventKind::Choice { .. }) && situation.user.is_none();
+    if nobodys_press && situation.quietly {
+        return Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned());
+    }
     if event.sender.kind != SenderKind::Person {
         return Intent::Ignore("not a person");
     }
@@ -140,15 +162,36 @@ pub fn route(event: &Event, situation: &Situation<'_>) -> Intent {
     };
     match &event.kind {
         EventKind::Message(message) => route_message(event, message, user, situation),
-        EventKind::Choice { choice, .. } => match Choice::from_id(choice) {
-            Some((approval, choice)) => decide(&[approval], choice, None, user, situation),
-            None => Intent::Say(strings::NOTHING_TO_DECIDE.to_owned()),
-        },
+        EventKind::Choice { choice, .. } => route_choice(choice, user, situation),
         EventKind::Stop => Intent::Run(Command::Stop),
         EventKind::Reaction { .. } => Intent::Ignore("reaction"),
         EventKind::Edit(message) => route_edit(event, message, situation),
         EventKind::Moved { .. } => Intent::Ignore("moved"),
         EventKind::Other { .. } => Intent::Ignore("not for us"),
+    }
+}
+
+fn route_choice(choice: &ChoiceId, user: &UserName, situation: &Situation<'_>) -> Intent {
+    if let Some(turn) = turn_to_stop(choice) {
+        return stop(turn, user, situation);
+    }
+    match Choice::from_id(choice) {
+        Some((approval, choice)) => decide(&[approval], choice, None, user, situation),
+        None => Intent::Say(strings::NOTHING_TO_DECIDE.to_owned()),
+    }
+}
+
+fn stop(turn: TurnId, user: &UserName, situation: &Situation<'_>) -> Intent {
+    let Some(target) = situation.to_stop else {
+        return Intent::Say(strings::OVER_ALREADY.to_owned());
+    };
+    if &target.asker != user && !target.by_admin {
+        return Intent::Say(strings::NOT_YOURS_TO_STOP.to_owned());
+    }
+    match target.status {
+        Some(TurnStatus::Queued | TurnStatus::Running) => Intent::StopTurn(turn),
+        Some(TurnStatus::AwaitingConfirmation) => Intent::Say(strings::WAITS_NOT_RUNS.to_owned()),
+        _ => Intent::Say(strings::OVER_ALREADY.to_owned()),
     }
 }
 

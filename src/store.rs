@@ -9,6 +9,7 @@ mod claim;
 mod condition;
 mod identity;
 mod message;
+mod moved;
 mod pairing;
 mod query;
 mod recover;
@@ -55,16 +56,39 @@ pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(String),
+    /// What was to be stored, or what was found stored, breaks the rules of the tables.
+    #[error("the database refuses this: {0}")]
+    Refused(String),
+    /// The command broke down on the way.
+    #[error("a command of the store ended in a panic")]
+    Panicked,
     /// The store is closing.
     #[error("the store is closed")]
     Closed,
 }
 
+impl StoreError {
+    /// Whether it is about what was asked of the store, so that the same would happen again: neither the disk, nor the end of the
+    /// daemon, nor another hand.
+    pub fn is_about_content(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Refused(_) | Self::Panicked)
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
-            _ => Self::Database(error.to_string()),
+            Some(ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            // Without a code of the database it is a value that is not what its column should hold.
+            None
+            | Some(
+                ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                | ErrorCode::ParameterOutOfRange,
+            ) => Self::Refused(error.to_string()),
+            Some(_) => Self::Database(error.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The sentences that people and models read from the daemon itself, in one place and away from logic.
 
 use crate::domain::{Risk, Role, UserName};
-use crate::gate::{make_visible, quoted};
+use crate::gate::{Choice, make_visible, quoted};
 use crate::turn::{CallOutcome, ToolLogEntry};
 use cortex_chat::{ConnectorName, SenderId, Text};
 use std::fmt::Write as _;
@@ -227,6 +227,24 @@ pub const OVER_BUDGET: &str =
     "Your tokens for today are used up, so I do not start this. `/usage` shows them; the count begins anew at midnight UTC.";
 /// A decision by somebody else.
 pub const NOT_YOURS_TO_DECIDE: &str = "This is not yours to decide; only the person who asked can.";
+/// Told to the person who took a choice, where only they see it: what came of it.
+pub fn decided(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Once => "Allowed once.",
+        Choice::Session => "Allowed for this session.",
+        Choice::Always => "Allowed always.",
+        Choice::Deny => "Denied.",
+        Choice::Show => "It stands below.",
+    }
+}
+/// A stop by somebody else.
+pub const NOT_YOURS_TO_STOP: &str = "This is not yours to stop; only the person who asked can.";
+/// A stop of what waits for a decision.
+pub const WAITS_NOT_RUNS: &str = "This waits for a decision now; deny it, and it goes no further.";
+/// A stop that comes too late.
+pub const OVER_ALREADY: &str = "That is over already.";
+/// A decision after the question's time was over.
+pub const TOO_LATE: &str = "The time to decide this is over, so it is denied.";
 /// A choice or reply that belongs to nothing.
 pub const NOTHING_TO_DECIDE: &str = "There is nothing waiting for a decision here.";
 /// `/new`.

@@ -80,7 +80,7 @@ pub struct Request {
     pub user: UserName,
     /// The session whose history it continues.
     pub session: SessionId,
-    /// Where the answer goes.
+    /// Where it was asked; the answer goes to where the conversation is held by then.
     pub address: Address,
     /// One-to-one or not.
     pub chat_kind: ChatKind,

@@ -2,9 +2,9 @@
 
 use super::scheduler::Scheduler;
 use crate::failpoint;
-use crate::store::{RouterSettings, Store};
+use crate::store::{RouterSettings, Store, StoreError};
 use async_trait::async_trait;
-use cortex_chat::{Condition, ConnectorName, EventBatch, EventKind, Inbox, InboxError, Receipt};
+use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventKind, Inbox, InboxError, Receipt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -14,6 +14,9 @@ const SUSPICIOUS_AFTER_CRASH: Duration = Duration::from_mins(10);
 
 /// How long a decision waits for the call in flight in its chat.
 const LONGEST_SETTLING: Duration = Duration::from_secs(2);
+
+/// How often an event is tried by itself before it is set aside.
+const TRIES: u32 = 3;
 
 pub(super) struct DaemonInbox {
     store: Store,
@@ -47,21 +50,88 @@ impl DaemonInbox {
         let mut kept = Vec::with_capacity(batch.events.len());
         for event in batch.events {
             let router = Arc::clone(&self.router);
-            match self
-                .store
-                .count_event_attempt(connector.clone(), &event, router)
-                .await
-                .map_err(refused)?
-            {
-                None => kept.push(event),
-                Some(told) => {
+            match self.store.count_event_attempt(connector.clone(), &event, router).await {
+                Ok(None) => kept.push(event),
+                Ok(Some(told)) => {
                     tracing::error!(event.id = %event.id, connector.name = %connector, "an event was set aside: handling it failed too often");
                     self.scheduler.show(told);
                 }
+                Err(error) if error.is_about_content() => {
+                    self.set_aside(connector, &event, &error).await.map_err(refused)?
+                }
+                Err(error) => return Err(refused(error)),
             }
         }
         batch.events = kept;
         Ok(batch)
+    }
+
+    /// Stores events and begins what follows from them.
+    async fn take(&self, connector: &ConnectorName, batch: Arc<EventBatch>) -> Result<Receipt, StoreError> {
+        let places = self.scheduler.hold(batch.events.len());
+        let router = Arc::clone(&self.router);
+        let mut accepted = self.store.accept(connector.clone(), batch, router, places.held()).await?;
+        failpoint::hit("accept.after_commit");
+        let replies = std::mem::take(&mut accepted.replies);
+        self.scheduler.carry_out(accepted, places);
+        Ok(Receipt { replies })
+    }
+
+    /// Takes the events of a batch that fails as a whole each by itself, so that one that cannot be handled holds up nothing but
+    /// itself: neither the others nor all that the connector would read after it.
+    async fn take_one_by_one(&self, connector: &ConnectorName, batch: &EventBatch) -> Result<Receipt, StoreError> {
+        let mut receipt = Receipt::default();
+        for event in &batch.events {
+            let alone = Arc::new(EventBatch {
+                scope: batch.scope.clone(),
+                cursor: None,
+                events: vec![event.clone()],
+                caught_up: false,
+            });
+            let mut taken = self.take(connector, Arc::clone(&alone)).await;
+            for _ in 1..TRIES {
+                if !taken.as_ref().is_err_and(StoreError::is_about_content) {
+                    break;
+                }
+                taken = self.take(connector, Arc::clone(&alone)).await;
+            }
+            match taken {
+                Ok(taken) => receipt.replies.extend(taken.replies),
+                Err(error) if error.is_about_content() => self.set_aside(connector, event, &error).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        let position = |caught_up: bool| EventBatch {
+            scope: batch.scope.clone(),
+            cursor: batch.cursor.clone(),
+            events: Vec::new(),
+            caught_up,
+        };
+        match self.take(connector, Arc::new(position(batch.caught_up))).await {
+            // What follows from having caught up must not keep the connector from going on.
+            Err(error) if error.is_about_content() && batch.caught_up => {
+                tracing::error!(%error, connector.name = %connector, "open questions could not be put again");
+                self.take(connector, Arc::new(position(false))).await?;
+            }
+            taken => drop(taken?),
+        }
+        Ok(receipt)
+    }
+
+    async fn set_aside(&self, connector: &ConnectorName, event: &Event, error: &StoreError) -> Result<(), StoreError> {
+        tracing::error!(
+            %error, event.id = %event.id, connector.name = %connector,
+            "an event was set aside: the store cannot handle it"
+        );
+        let router = Arc::clone(&self.router);
+        match self.store.set_event_aside(connector.clone(), event, router).await {
+            Ok(told) => self.scheduler.show(told),
+            Err(error) if error.is_about_content() => {
+                tracing::error!(%error, event.id = %event.id, "the event could not even be put into the inbox");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 }
 
@@ -72,7 +142,9 @@ impl DaemonInbox {
             return;
         };
         for event in &batch.events {
-            if matches!(event.kind, EventKind::Stop) || !self.router.may_be_about_the_gate(event) {
+            // A choice names its question by itself.
+            let names_it = matches!(event.kind, EventKind::Stop | EventKind::Choice { .. });
+            if names_it || !self.router.may_be_about_the_gate(event) {
                 continue;
             }
             // A platform that is slow to answer must not hold up the intake.
@@ -91,16 +163,15 @@ impl Inbox for DaemonInbox {
             batch
         };
         self.let_prompts_settle(connector, &batch).await;
-        let places = self.scheduler.hold(batch.events.len());
-        let router = Arc::clone(&self.router);
-        let accepted = self
-            .store
-            .accept(connector.clone(), batch, router, places.held())
-            .await
-            .map_err(refused)?;
-        failpoint::hit("accept.after_commit");
-        self.scheduler.carry_out(accepted, places);
-        Ok(Receipt::default())
+        let batch = Arc::new(batch);
+        let taken = match self.take(connector, Arc::clone(&batch)).await {
+            Err(error) if error.is_about_content() => {
+                tracing::warn!(%error, connector.name = %connector, "a batch of events failed, so that each is tried by itself");
+                self.take_one_by_one(connector, &batch).await
+            }
+            taken => taken,
+        };
+        taken.map_err(refused)
     }
 
     async fn cursor(&self, connector: &ConnectorName, scope: &str) -> Result<Option<String>, InboxError> {
@@ -126,6 +197,6 @@ impl Inbox for DaemonInbox {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
-fn refused(error: crate::store::StoreError) -> InboxError {
+fn refused(error: StoreError) -> InboxError {
     InboxError(error.to_string())
 }

@@ -173,6 +173,17 @@ impl Parts {
                 .iter()
                 .map(|connector| (connector.name.clone(), connector.outbound.capabilities().text_limit))
                 .collect(),
+            replies_to_choices: connectors
+                .iter()
+                .filter(|connector| connector.outbound.capabilities().replies_to_choices)
+                .map(|connector| connector.name.clone())
+                .collect(),
+            announce_again_after: connectors
+                .iter()
+                .map(|connector| (connector, connector.outbound.capabilities()))
+                .filter(|(_, can)| can.keeps_messages)
+                .map(|(connector, can)| (connector.name.clone(), can.announce_again_after))
+                .collect(),
             model_label: label.unwrap_or_default(),
             contested,
         }

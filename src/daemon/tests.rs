@@ -2,7 +2,9 @@
 
 //! The daemon with a platform and a model that a test holds in its hands.
 
+mod choices;
 mod edits;
+mod poison;
 
 use super::*;
 use crate::config::EmbeddedDefaults;

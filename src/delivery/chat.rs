@@ -17,6 +17,10 @@ use tokio::sync::oneshot;
 /// Versions shown lately that are remembered: a row can overtake a newer one on its way here, by moments.
 const SHOWN_REMEMBERED: usize = 32;
 
+/// How long it is waited before a message is sent again that may have arrived, where nobody can be asked. It is sent again once, at
+/// a time when the platform answers: one that arrives each time without a word would fill the chat.
+const UNANSWERED_WAITS: [Duration; 1] = [Duration::from_secs(2)];
+
 pub(super) struct Chat {
     kind: ChatKind,
     busy: bool,
@@ -26,12 +30,21 @@ pub(super) struct Chat {
     /// When the pacer looks at it again.
     pub(super) wake: Option<Instant>,
     /// By urgency, then by order.
-    rows: BTreeMap<(Urgency, u64), MessageRow>,
+    rows: BTreeMap<(Urgency, u64), Waiting>,
     order: u64,
     /// What was shown last, oldest first.
     shown: VecDeque<(MessageId, u64)>,
     growing: HashMap<TurnId, Growing>,
     served: u64,
+}
+
+/// A message that is to be shown.
+struct Waiting {
+    row: MessageRow,
+    /// Sends of this content that may have arrived.
+    unanswered: usize,
+    /// It is not sent again before this; others go past it.
+    due: Option<Instant>,
 }
 
 /// What a chat needs.
@@ -90,8 +103,8 @@ impl Chat {
             return;
         }
         if let Some(growing) = self.growing.remove(&turn) {
-            for row in self.rows.values_mut() {
-                growing.hand_over(row);
+            for waiting in self.rows.values_mut() {
+                growing.hand_over(&mut waiting.row);
             }
         }
     }
@@ -115,25 +128,25 @@ impl Chat {
         for growing in self.growing.values() {
             growing.hand_over(&mut row);
         }
-        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.id == row.id) {
-            if row.desired_version >= waiting.desired_version {
-                row.reference = row.reference.or_else(|| waiting.reference.clone());
-                row.maybe_sent |= waiting.maybe_sent;
-                *waiting = row;
+        if let Some(waiting) = self.rows.values_mut().find(|waiting| waiting.row.id == row.id) {
+            let is_newer = row.desired_version > waiting.row.desired_version;
+            if is_newer || row.desired_version == waiting.row.desired_version {
+                row.reference = row.reference.or_else(|| waiting.row.reference.clone());
+                row.maybe_sent |= waiting.row.maybe_sent;
+                waiting.row = row;
+            }
+            if is_newer {
+                (waiting.unanswered, waiting.due) = (0, None);
             }
             return;
         }
-        let is_notice = row
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.kind == MessageKind::Notice);
-        let urgency = if is_notice && row.turn.is_none() {
-            Urgency::Notice
-        } else {
-            Urgency::PromptOrFinal
-        };
         self.order += 1;
-        self.rows.insert((urgency, self.order), row);
+        let waiting = Waiting {
+            row,
+            unanswered: 0,
+            due: None,
+        };
+        self.rows.insert((urgency_of(&waiting.row), self.order), waiting);
     }
 
     fn was_shown(&self, id: &MessageId, version: u64) -> bool {
@@ -166,12 +179,13 @@ impl Chat {
             .map(|growing| growing.age(now))
             .max()
             .unwrap_or_default();
-        if let Some((urgency, _)) = self.rows.keys().next() {
+        let next = self.rows.iter().find(|(_, waiting)| waiting.is_due(now));
+        if let Some(((urgency, _), _)) = next {
             let free_at = self.pace.free_at(now, *urgency, age, limits);
             return free_at.map_or(Need::Call(*urgency), Need::Look);
         }
         let mut most_urgent: Option<Urgency> = None;
-        let mut earliest: Option<Instant> = None;
+        let mut earliest = self.rows.values().filter_map(|waiting| waiting.due).min();
         for wish in self.growing.values().filter_map(|growing| growing.wish(now, capabilities)) {
             let free_at = self.pace.free_at(now, wish.urgency, age, limits).max(Some(wish.from));
             match free_at.filter(|at| *at > now) {
@@ -191,8 +205,8 @@ impl Chat {
         let Need::Call(urgency) = self.need(now, capabilities) else {
             return None;
         };
-        let begun = match self.rows.values().next() {
-            Some(row) => Some((row.address.clone(), task_of(row))),
+        let begun = match self.rows.values().find(|waiting| waiting.is_due(now)) {
+            Some(waiting) => Some((waiting.row.address.clone(), waiting.task(capabilities))),
             None => self.growing_task(urgency, now, capabilities),
         };
         self.busy = begun.is_some();
@@ -226,11 +240,16 @@ impl Chat {
         // The pace is that of the calls themselves, not of the intents stored before them.
         self.pace.count(&ended.calls, was_typing);
         let asked_wait = self.pace.take_outcome(now, &ended.result, was_typing);
+        if let Err(OutboundError::Moved { .. }) = ended.result {
+            // What else waited is not wanted in the new chat: questions are put again there under other names.
+            let wanted = |waiting: &Waiting| ended.instead.iter().any(|row| row.id == waiting.row.id);
+            self.rows.retain(|_, waiting| wanted(waiting));
+        }
         for row in ended.instead {
             self.put(row);
         }
         if let Task::Show(show) = ended.task {
-            self.finish_show(*show, ended.result, ended.is_new, ended.is_last_try);
+            self.finish_show(*show, ended.result, ended.is_new, now);
         }
         asked_wait
     }
@@ -240,15 +259,15 @@ impl Chat {
         show: Show,
         result: Result<Option<cortex_chat::MessageRef>, OutboundError>,
         is_new: bool,
-        is_last_try: bool,
+        now: Instant,
     ) {
         for growing in self.growing.values_mut() {
             growing.take_result(&show.id, &result, show.content.as_ref());
         }
-        let Some((place, row)) = self.rows.iter_mut().find(|(_, row)| row.id == show.id) else {
+        let Some((place, waiting)) = self.rows.iter_mut().find(|(_, waiting)| waiting.row.id == show.id) else {
             return;
         };
-        let place = *place;
+        let (place, row) = (*place, &mut waiting.row);
         // A newer content may have come while this one was on its way.
         let newest = show.version.filter(|version| *version >= row.desired_version);
         if is_new {
@@ -268,11 +287,23 @@ impl Chat {
                 row.reference = None;
                 row.maybe_sent = false;
             }
-            Err(OutboundError::Unknown(_)) if is_last_try && newest.is_some() => {
+            Err(OutboundError::Unknown(_)) if is_new && show.is_last_try && newest.is_some() => {
+                tracing::error!(message.id = %show.id, "nobody knows whether a message has arrived; it is given up");
                 self.rows.remove(&place);
             }
-            Err(OutboundError::Unknown(_)) => row.maybe_sent |= is_new,
-            Err(OutboundError::RateLimited { .. } | OutboundError::Transient(_) | OutboundError::Moved { .. }) => {}
+            Err(OutboundError::Unknown(_)) if is_new => {
+                row.maybe_sent = true;
+                if newest.is_some() {
+                    waiting.due = UNANSWERED_WAITS.get(waiting.unanswered).map(|wait| now + *wait);
+                    waiting.unanswered += 1;
+                }
+            }
+            Err(
+                OutboundError::Unknown(_)
+                | OutboundError::RateLimited { .. }
+                | OutboundError::Transient(_)
+                | OutboundError::Moved { .. },
+            ) => {}
             // Nothing more can be done; the outcome is on record.
             Err(error) if newest.is_some() => {
                 tracing::warn!(%error, message.id = %show.id, "the platform refuses a message");
@@ -284,8 +315,9 @@ impl Chat {
 
     /// Goes on as the chat of this id, where nothing of it stands.
     pub(super) fn move_to(&mut self, chat: &ChatId) {
-        for row in self.rows.values_mut() {
-            row.move_to(chat);
+        for waiting in self.rows.values_mut() {
+            waiting.row.move_to(chat);
+            (waiting.unanswered, waiting.due) = (0, None);
         }
         for growing in self.growing.values_mut() {
             growing.move_to(chat);
@@ -302,20 +334,38 @@ impl Chat {
                 self.note_shown(id, version);
             }
         }
-        for row in other.rows.into_values() {
-            self.put(row);
+        for waiting in other.rows.into_values() {
+            self.put(waiting.row);
         }
     }
 }
 
-fn task_of(row: &MessageRow) -> Task {
-    Task::Show(Box::new(Show {
-        id: row.id.clone(),
-        reference: row.reference.clone(),
-        sent_at: row.sent_at,
-        maybe_sent: row.maybe_sent,
-        content: row.desired.clone(),
-        version: Some(row.desired_version),
-        live: None,
-    }))
+impl Waiting {
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| due <= now)
+    }
+
+    fn task(&self, capabilities: &Capabilities) -> Task {
+        let row = &self.row;
+        let can_be_asked = capabilities.can_find_sends || capabilities.idempotent_sends;
+        Task::Show(Box::new(Show {
+            id: row.id.clone(),
+            reference: row.reference.clone(),
+            sent_at: row.sent_at,
+            maybe_sent: row.maybe_sent,
+            is_last_try: !can_be_asked && self.unanswered >= UNANSWERED_WAITS.len(),
+            content: row.desired.clone(),
+            version: Some(row.desired_version),
+            live: None,
+        }))
+    }
+}
+
+/// What a turn asks and what it ends with go first. What is left standing of its progress, or taken away, is in nobody's way.
+fn urgency_of(row: &MessageRow) -> Urgency {
+    match &row.desired {
+        Some(desired) if desired.kind != MessageKind::Notice => Urgency::PromptOrFinal,
+        Some(_) if row.turn.is_none() => Urgency::Notice,
+        Some(_) | None => Urgency::Progress,
+    }
 }

@@ -16,6 +16,8 @@ pub(super) struct Growing {
     /// What the parts should show, as rendered last.
     wanted: Vec<OutgoingMessage>,
     typing_at: Option<Instant>,
+    /// The message that it answers is one of another chat.
+    has_moved: bool,
     /// When something of it was shown last, counted by its chat, so that threads take turns.
     pub(super) served: u64,
 }
@@ -47,6 +49,7 @@ impl Growing {
             parts: Vec::new(),
             wanted: Vec::new(),
             typing_at: None,
+            has_moved: false,
             served: 0,
             start,
         };
@@ -141,6 +144,9 @@ impl Growing {
         }
         if self.start.answer.is_dirty() {
             self.wanted = self.start.answer.render()?;
+            if self.has_moved {
+                self.forget_what_it_answers();
+            }
             self.parts.resize_with(self.parts.len().max(self.wanted.len()), Part::default);
         }
         let position = self.unshown_part(capabilities)?;
@@ -150,6 +156,7 @@ impl Growing {
             reference: part.reference.clone(),
             sent_at: None,
             maybe_sent: part.maybe_sent,
+            is_last_try: false,
             content: self.wanted.get(position).cloned(),
             version: None,
             live: Some((self.start.conversation, self.start.turn)),
@@ -178,6 +185,14 @@ impl Growing {
     pub(super) fn move_to(&mut self, chat: &ChatId) {
         self.start.address.chat = chat.clone();
         self.parts.fill_with(Part::default);
+        self.has_moved = true;
+        self.forget_what_it_answers();
+    }
+
+    fn forget_what_it_answers(&mut self) {
+        for message in &mut self.wanted {
+            message.reply_to = None;
+        }
     }
 
     /// Which part of the answer a message is.
@@ -224,7 +239,7 @@ impl Part {
                 self.reference = None;
                 self.gone = true;
             }
-            // A passing picture is not worth a second copy; the final form asks the platform or is sent once more.
+            // A passing picture is not worth a second copy; the final form asks the platform or is sent anew.
             Err(OutboundError::Unknown(_)) if self.reference.is_none() => {
                 self.maybe_sent = true;
                 self.gone = true;

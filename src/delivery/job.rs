@@ -37,6 +37,8 @@ pub(super) struct Show {
     pub(super) sent_at: Option<Timestamp>,
     /// Whether an earlier send may have arrived.
     pub(super) maybe_sent: bool,
+    /// It may have arrived several times by now, and nobody can be asked: more copies would be worse than none.
+    pub(super) is_last_try: bool,
     /// What it should show; `None` takes it away.
     pub(super) content: Option<OutgoingMessage>,
     /// The stored version; `None` for a passing picture.
@@ -61,9 +63,7 @@ pub(super) struct Ended {
     pub(super) calls: Vec<Instant>,
     /// Whether it was shown as a new message, be it that one stood before.
     pub(super) is_new: bool,
-    /// It may have arrived twice by now and nobody can be asked: more copies would be worse than none.
-    pub(super) is_last_try: bool,
-    /// What is to be shown instead of a text that was too long.
+    /// What is to be shown instead of a text that was too long, or in the chat that this one has become.
     pub(super) instead: Vec<MessageRow>,
 }
 
@@ -83,15 +83,13 @@ impl Platform {
             at: &job.address,
             calls: Vec::new(),
         };
-        let (mut is_new, mut is_last_try) = (false, false);
+        let mut is_new = false;
         let mut instead = Vec::new();
-        let result = match &job.task {
+        let mut result = match &job.task {
             Task::Signal(signal) => line.signal(*signal).await.map(|()| None),
             Task::Show(show) => {
-                let can = self.outbound.capabilities();
                 let standing = self.forget_if_too_old(show).await;
                 is_new = matches!(standing, Ok(None));
-                is_last_try = is_new && show.maybe_sent && !can.can_find_sends && !can.idempotent_sends;
                 let mut shown = match standing {
                     Ok(standing) => self.show(&mut line, show, standing).await,
                     Err(error) => Err(error),
@@ -102,19 +100,33 @@ impl Platform {
                         Err(error) => shown = Err(error),
                     }
                 }
-                if let Some(outcome) = outcome(shown.as_ref(), show, is_new, is_last_try, !instead.is_empty()) {
+                if let Some(outcome) = outcome(shown.as_ref(), show, is_new, !instead.is_empty()) {
                     self.record(&show.id, outcome).await;
                 }
                 shown
             }
         };
+        if let Err(OutboundError::Moved { to }) = &result {
+            let moved = self
+                .store
+                .move_chat(self.connector.clone(), job.chat.clone(), to.clone())
+                .await;
+            match moved {
+                Ok(rows) => instead = rows,
+                // The old id is tried again, and tells again where the chat has gone.
+                Err(error) => {
+                    result = Err(OutboundError::Transient(format!(
+                        "a chat's move could not be stored: {error}"
+                    )));
+                }
+            }
+        }
         Ended {
             calls: line.calls,
             chat: job.chat,
             task: job.task,
             result,
             is_new,
-            is_last_try,
             instead,
         }
     }
@@ -196,12 +208,15 @@ impl Platform {
             }
         }
         if show.maybe_sent {
-            if self.outbound.capabilities().can_find_sends {
-                if let Some(reference) = line.find(&show.id).await? {
-                    line.edit(&reference, content).await?;
-                    return Ok(Some(reference));
-                }
-            } else if !self.outbound.capabilities().idempotent_sends
+            // Also where the platform cannot tell: there is one more try, which is not for a time when it does not answer.
+            let found = line.find(&show.id).await?;
+            let can = self.outbound.capabilities();
+            if let Some(reference) = found {
+                line.edit(&reference, content).await?;
+                return Ok(Some(reference));
+            }
+            if !can.can_find_sends
+                && !can.idempotent_sends
                 && let Err(error) = self.store.record_possible_duplicate(show.id.clone()).await
             {
                 tracing::warn!(%error, message.id = %show.id, "a possible duplicate could not be put on record");
@@ -280,13 +295,7 @@ impl Line<'_> {
 }
 
 /// What is put on record of a message, where anything is.
-fn outcome(
-    shown: Result<&Option<MessageRef>, &OutboundError>,
-    show: &Show,
-    is_new: bool,
-    is_last_try: bool,
-    is_split: bool,
-) -> Option<Shown> {
+fn outcome(shown: Result<&Option<MessageRef>, &OutboundError>, show: &Show, is_new: bool, is_split: bool) -> Option<Shown> {
     match (shown, show.version) {
         (Err(OutboundError::TooLong), _) if is_split => None,
         // A passing picture of a message that already stands leaves no trace.
@@ -304,7 +313,8 @@ fn outcome(
             Some(Shown::NotSent)
         }
         (Err(error), Some(version)) => {
-            let hopeless = is_hopeless(error, is_new) || matches!(error, OutboundError::Unknown(_)) && is_last_try;
+            let hopeless =
+                is_hopeless(error, is_new) || is_new && show.is_last_try && matches!(error, OutboundError::Unknown(_));
             hopeless.then(|| Shown::Undeliverable {
                 version,
                 reason: error.to_string(),

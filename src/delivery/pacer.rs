@@ -67,7 +67,8 @@ enum Command {
 
 impl PacerHandle {
     /// Brings these messages to what they should show.
-    pub fn show(&self, rows: Vec<MessageRow>) {
+    pub fn show(&self, mut rows: Vec<MessageRow>) {
+        rows.retain(|row| row.shown_version < row.desired_version);
         if !rows.is_empty() {
             // The pacer only goes when the daemon does; what is not shown then is shown at the next start.
             let _ = self.commands.send(Command::Rows(rows));
@@ -363,6 +364,13 @@ impl Pacer {
         while let Some(ended) = self.in_flight.next().await {
             self.finish(ended, Instant::now());
         }
+    }
+
+    /// Looks at what is due after so much time.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        self.settle().await;
+        self.ring(Instant::now() + time);
+        self.settle().await;
     }
 
     /// What it remembers of chats after so much time in which nothing happened.

@@ -5,6 +5,7 @@
 mod growing;
 mod limits;
 mod memory;
+mod moved;
 mod refusals;
 
 use super::*;
@@ -258,6 +259,20 @@ impl Rig {
 
     fn change(&self, sql: &str) {
         self.database().execute(sql, []).unwrap();
+    }
+
+    /// Puts a message in the chat `home` on record as desired.
+    fn store_row(&self, row: MessageRow) -> MessageRow {
+        let desired = serde_json::to_string(&row.desired).unwrap();
+        let reference = row.reference.as_ref().map(MessageRef::as_str);
+        self.database()
+            .execute(
+                "INSERT INTO message (id, connector, conversation, desired, desired_version, shown_version, send_state, reference,
+                 created_at) VALUES (?1, 'test', 1, ?2, 1, 0, 'unsent', ?3, 0)",
+                rusqlite::params![row.id.as_str(), desired, reference],
+            )
+            .unwrap();
+        row
     }
 
     /// A column of the one row that a query finds.

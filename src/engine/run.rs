@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
     ) -> Self {
         let state = claimed.state.clone();
         let request = &state.request;
-        let pacer = engine.pacers.get(&request.address.connector).cloned();
+        let pacer = engine.pacers.get(&claimed.address.connector).cloned();
         let capabilities = pacer.as_ref().map(|pacer| &*pacer.capabilities);
         let has_buttons = capabilities.is_some_and(|can| can.choices == ChoiceDisplay::Buttons);
         let answer = Arc::new(LiveAnswer::new(LiveForm {
@@ -97,14 +97,14 @@ impl<'a> Run<'a> {
                 turn: claimed.id,
                 segment: state.segment,
                 conversation: claimed.conversation,
-                address: request.address.clone(),
+                address: claimed.address.clone(),
                 chat_kind: request.chat_kind,
                 answer: Arc::clone(&answer),
                 standing: std::mem::take(&mut claimed.messages),
             });
             Showing {
                 pacer,
-                chat: request.address.chat.clone(),
+                chat: claimed.address.chat.clone(),
                 turn: claimed.id,
                 answer: Arc::clone(&answer),
             }

@@ -55,12 +55,14 @@ fn understood(event: &Event, approvals: &[ApprovalView], newest: Option<Approval
     let user = ann();
     let situation = Situation {
         user: Some(&user),
+        quietly: false,
         stranger_told: false,
         keywords: &keywords,
         approvals,
         newest_is_prompt_of: newest,
         unfinished: None,
         edited: None,
+        to_stop: None,
     };
     route(event, &situation)
 }
@@ -268,12 +270,14 @@ fn stranger_is_told_once() {
     let keywords = Keywords::default();
     let mut situation = Situation {
         user: None,
+        quietly: false,
         stranger_told: false,
         keywords: &keywords,
         approvals: &[],
         newest_is_prompt_of: None,
         unfinished: None,
         edited: None,
+        to_stop: None,
     };
     assert_eq!(route(&event(typed("hi")), &situation), Intent::TellStranger);
     situation.stranger_told = true;
@@ -371,12 +375,14 @@ fn next_part_joins_and_what_stands_for_itself_does_not() {
         };
         let situation = Situation {
             user: Some(&user),
+            quietly: false,
             stranger_told: false,
             keywords: &keywords,
             approvals: if open { std::slice::from_ref(&question) } else { &[] },
             newest_is_prompt_of: open.then_some(question.id),
             unfinished: Some(&unfinished),
             edited: None,
+            to_stop: None,
         };
         route(&event(message), &situation)
     };
@@ -420,12 +426,14 @@ fn edit_changes_only_an_untouched_request_of_its_author() {
         };
         let situation = Situation {
             user: Some(&user),
+            quietly: false,
             stranger_told: false,
             keywords: &keywords,
             approvals: std::slice::from_ref(&question),
             newest_is_prompt_of: Some(question.id),
             unfinished: None,
             edited: Some(&edited),
+            to_stop: None,
         };
         let by = |sender: &str| {
             let mut event = event(message.clone());
@@ -451,4 +459,80 @@ fn edit_changes_only_an_untouched_request_of_its_author() {
         ..typed("after")
     };
     assert!(matches!(edit(Stage::Untouched, through_a_bot), Intent::Ignore(_)));
+}
+
+#[test]
+fn press_of_a_stranger_is_answered_quietly_or_not_at_all() {
+    let keywords = Keywords::default();
+    let press = Event {
+        chat_kind: ChatKind::Room,
+        kind: EventKind::Choice {
+            message: "p1".into(),
+            choice: Choice::Once.id(ApprovalId::new()),
+        },
+        ..event(typed(""))
+    };
+    let pressed = |quietly: bool| {
+        let situation = Situation {
+            user: None,
+            quietly,
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: &[],
+            newest_is_prompt_of: None,
+            unfinished: None,
+            edited: None,
+            to_stop: None,
+        };
+        route(&press, &situation)
+    };
+    assert_eq!(pressed(true), Intent::Say(strings::NOT_YOURS_TO_DECIDE.to_owned()));
+    assert_eq!(pressed(false), Intent::Ignore("stranger"));
+}
+
+#[test]
+fn turn_is_stopped_by_its_asker_or_an_admin_as_long_as_it_is_at_work() {
+    let keywords = Keywords::default();
+    let (user, turn) = (ann(), TurnId::new());
+    let press = Event {
+        kind: EventKind::Choice {
+            message: "m1".into(),
+            choice: crate::turn::stop_choice(turn),
+        },
+        ..event(typed(""))
+    };
+    let pressed = |asker: &str, by_admin: bool, status: Option<TurnStatus>| {
+        let target = TurnToStop {
+            asker: UserName(asker.into()),
+            by_admin,
+            status,
+        };
+        let situation = Situation {
+            user: Some(&user),
+            quietly: true,
+            stranger_told: false,
+            keywords: &keywords,
+            approvals: &[],
+            newest_is_prompt_of: None,
+            unfinished: None,
+            edited: None,
+            to_stop: Some(&target),
+        };
+        route(&press, &situation)
+    };
+    let say = |word: &str| Intent::Say(word.to_owned());
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Running)), Intent::StopTurn(turn));
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Queued)), Intent::StopTurn(turn));
+    assert_eq!(pressed("bob", true, Some(TurnStatus::Running)), Intent::StopTurn(turn));
+    assert_eq!(
+        pressed("bob", false, Some(TurnStatus::Running)),
+        say(strings::NOT_YOURS_TO_STOP)
+    );
+    assert_eq!(
+        pressed("ann", false, Some(TurnStatus::AwaitingConfirmation)),
+        say(strings::WAITS_NOT_RUNS)
+    );
+    assert_eq!(pressed("ann", false, Some(TurnStatus::Complete)), say(strings::OVER_ALREADY));
+    assert_eq!(pressed("ann", false, None), say(strings::OVER_ALREADY));
+    assert_eq!(understood(&press, &[], None), say(strings::OVER_ALREADY));
 }

@@ -9,7 +9,7 @@ mod request;
 use super::approvals::{self, DecisionRecord};
 use super::claim::{self, ClaimedTurn};
 use super::message::{Desire, MessageId, MessageRow, Notice, desire, notify};
-use super::{Store, StoreError, identity, query};
+use super::{Store, StoreError, identity, moved, query};
 use crate::contested::Contested;
 use crate::domain::{ApprovalId, TurnId, UserName};
 use crate::failpoint;
@@ -18,15 +18,19 @@ use crate::router::{self, Intent, Situation};
 use crate::strings;
 use crate::turn::{TurnEvent, TurnState};
 use cortex_chat::{
-    ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef, OutgoingMessage, SenderKind, Text,
-    TextLimit, TextUnit,
+    Address, ChatId, ChoiceReply, ConnectorName, Document, Event, EventBatch, EventKind, MessageKind, MessageRef,
+    OutgoingMessage, SenderKind, Text, TextLimit, TextUnit,
 };
 use inbox::insert_event;
 use place::Place;
 pub(super) use request::enclosed_json;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The characters of a reply to a choice, by the contract with the adapters.
+const LONGEST_REPLY: usize = 200;
 
 /// What the router's transaction needs of the config.
 #[derive(Clone, Debug)]
@@ -43,6 +47,10 @@ pub struct RouterSettings {
     pub daily_tokens_per_user: Option<u64>,
     /// Messages' limits by connector.
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
+    /// The connectors on which those who take a choice can be told something that nobody else sees.
+    pub replies_to_choices: BTreeSet<ConnectorName>,
+    /// Open questions are put again after an absence longer than this; for connectors whose messages outlive the process.
+    pub announce_again_after: BTreeMap<ConnectorName, Duration>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
     /// Accounts that somebody else reads too; `/status` says so.
@@ -83,7 +91,9 @@ pub struct Accepted {
     pub replaced: Vec<(TurnId, u64)>,
     /// For the turns' listeners.
     pub events: Vec<(TurnId, TurnEvent)>,
-    /// Whether a request waits for more messages, so that it is to be taken up when its time comes.
+    /// What those who took a choice are told.
+    pub replies: Vec<ChoiceReply>,
+    /// Whether a turn waits that is to be taken up otherwise: when its time comes, or at once in another conversation.
     pub waits: bool,
 }
 
@@ -93,23 +103,28 @@ impl Store {
     pub async fn accept(
         &self,
         connector: ConnectorName,
-        batch: EventBatch,
+        batch: impl Into<Arc<EventBatch>>,
         settings: Arc<RouterSettings>,
         claim_up_to: usize,
     ) -> Result<Accepted, StoreError> {
+        let batch = batch.into();
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
-            let mut acceptance = Acceptance { connection, settings: &settings, now, claim_up_to, accepted: Accepted::default() };
+            let mut acceptance = Acceptance {
+                connection,
+                settings: &settings,
+                now,
+                claim_up_to,
+                accepted: Accepted::default(),
+            };
             for event in &batch.events {
                 acceptance.take(&connector, event)?;
             }
-            if let Some(cursor) = &batch.cursor {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO cursor (connector, scope, position, updated_at) VALUES (?1, ?2, ?3, ?4)
-                         ON CONFLICT (connector, scope) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
-                    )?
-                    .execute(params![connector.as_str(), batch.scope, cursor, now])?;
+            if let Some(position) = &batch.cursor {
+                acceptance.move_cursor(&connector, &batch.scope, position)?;
+                if batch.caught_up {
+                    acceptance.catch_up(&connector, &batch.scope)?;
+                }
             }
             failpoint::hit("accept.before_commit");
             Ok(acceptance.accepted)
@@ -142,6 +157,9 @@ impl Acceptance<'_> {
         let Some(event_number) = insert_event(self.connection, self.now, connector, event, "")? else {
             return Ok(());
         };
+        if let EventKind::Moved { to } = &event.kind {
+            return self.move_chat(event, event_number, to);
+        }
         let user = identity::user_of(self.connection, connector.as_str(), event.sender.id.as_str())?;
         let user = match user {
             None if self.settings.open_access && event.sender.kind == SenderKind::Person => Some(identity::welcome(
@@ -163,14 +181,20 @@ impl Acceptance<'_> {
             EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
             _ => None,
         };
+        let to_stop = match &event.kind {
+            EventKind::Choice { choice, .. } => self.to_stop(choice, &place, user.as_ref())?,
+            _ => None,
+        };
         let situation = Situation {
             user: user.as_ref(),
+            quietly: self.can_reply(event),
             stranger_told: user.is_none() && self.stranger_told(event)?,
             keywords: &self.settings.keywords,
             approvals: &approvals,
             newest_is_prompt_of,
             unfinished: unfinished.as_ref(),
             edited: edited.as_ref(),
+            to_stop: to_stop.as_ref(),
         };
         let intent = router::route(event, &situation);
         if let Some(unfinished) = &unfinished
@@ -179,13 +203,61 @@ impl Acceptance<'_> {
             self.wait_no_longer(unfinished.turn)?;
         }
         let outcome = self.carry_out(intent, event, event_number, &place, user.as_ref())?;
+        self.note_outcome(event, event_number, &outcome)?;
+        self.claim_next(place.conversation)
+    }
+
+    fn note_outcome(&self, event: &Event, event_number: i64, outcome: &str) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE event SET outcome = ?2 WHERE id = ?1")?
             .execute(params![event_number, outcome])?;
         self.connection
             .prepare_cached("DELETE FROM event_attempt WHERE connector = ?1 AND event_id = ?2")?
-            .execute([connector.as_str(), event.id.as_str()])?;
-        self.claim_next(place.conversation)
+            .execute([event.address.connector.as_str(), event.id.as_str()])?;
+        Ok(())
+    }
+
+    /// Nobody did this, so nobody is asked whether they may.
+    fn move_chat(&mut self, event: &Event, event_number: i64, to: &ChatId) -> Result<(), StoreError> {
+        let Address { connector, chat, .. } = &event.address;
+        let moved = moved::move_chat(self.connection, self.now, connector, chat, to)?;
+        self.accepted.messages.extend(moved.messages);
+        self.accepted.waits |= !moved.replaced.is_empty();
+        self.accepted.replaced.extend(moved.replaced);
+        self.note_outcome(event, event_number, "moved")
+    }
+
+    fn move_cursor(&self, connector: &ConnectorName, scope: &str, position: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO cursor (connector, scope, position, updated_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (connector, scope) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
+            )?
+            .execute(params![connector.as_str(), scope, position, self.now])?;
+        Ok(())
+    }
+
+    /// Notes that there is nothing more to read now. Puts open questions again where that was not so for long: what was pressed
+    /// meanwhile and is still delivered has been handled by now, what is lost has to be asked for once more.
+    fn catch_up(&mut self, connector: &ConnectorName, scope: &str) -> Result<(), StoreError> {
+        let last: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(caught_up_at) FROM cursor WHERE connector = ?1")?
+            .query_row([connector.as_str()], |row| row.get(0))?;
+        self.connection
+            .prepare_cached("UPDATE cursor SET caught_up_at = ?3 WHERE connector = ?1 AND scope = ?2")?
+            .execute(params![connector.as_str(), scope, self.now])?;
+        let (Some(last), Some(longest)) = (last, self.settings.announce_again_after.get(connector)) else {
+            return Ok(());
+        };
+        let longest = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+        if self.now - last > longest {
+            tracing::info!(connector.name = %connector, away.s = (self.now - last) / 1000, "back after an absence: open questions are put again");
+            let shown_before = self.now - longest;
+            let messages = approvals::announce_after_absence(self.connection, self.now, connector, shown_before)?;
+            self.accepted.messages.extend(messages);
+        }
+        Ok(())
     }
 
     fn carry_out(
@@ -236,6 +308,7 @@ impl Acceptance<'_> {
                 },
                 Some(_),
             ) => {
+                self.reply(event, strings::decided(Choice::Show));
                 for (number, approval) in approvals.iter().enumerate() {
                     self.show_whole(place, &format!("{about}.{number}"), *approval)?;
                 }
@@ -251,6 +324,15 @@ impl Acceptance<'_> {
             ) => {
                 self.decide(place, &about, event, &approvals, choice, reason.as_ref(), user)?;
                 Ok(format!("decided: {}", choice.as_str()))
+            }
+            (Intent::StopTurn(turn), Some(_)) => {
+                let word = if self.stop_turn(place, turn)? {
+                    strings::stopped(1)
+                } else {
+                    strings::OVER_ALREADY.to_owned()
+                };
+                self.reply(event, &word);
+                Ok(format!("stopped turn {turn}"))
             }
             (Intent::Run(command), Some(user)) => self.run_command(command, event, &about, place, user),
             (_, None) => Ok("ignored: stranger".to_owned()),
@@ -278,19 +360,47 @@ impl Acceptance<'_> {
             let decided = approvals::decide(self.connection, self.now, *approval, &record)?;
             self.accepted.messages.extend(decided.messages);
             self.accepted.events.extend(decided.event);
-            if let Some(word) = decided.tell {
-                self.say(place, &format!("{about}.{number}"), event, &word)?;
+            match (decided.tell, decided.word) {
+                (Some(word), _) => self.tell(place, &format!("{about}.{number}"), event, &word)?,
+                (None, Some(word)) => self.reply(event, word),
+                (None, None) => {}
             }
         }
         Ok(())
     }
 
-    /// Says something to an event; where that is an edit, its message still gets its answer.
+    /// Says something to an event: quietly to whoever took a choice, where that is possible. The message of an edit still gets its
+    /// answer.
     fn tell(&mut self, place: &Place, about: &str, event: &Event, text: &str) -> Result<(), StoreError> {
         match event.kind {
+            EventKind::Choice { .. } if self.can_reply(event) => {
+                self.reply(event, text);
+                Ok(())
+            }
             EventKind::Edit(_) => self.say_in_passing(place, about, event, text),
             _ => self.say(place, about, event, text),
         }
+    }
+
+    fn can_reply(&self, event: &Event) -> bool {
+        matches!(event.kind, EventKind::Choice { .. }) && self.settings.replies_to_choices.contains(&event.address.connector)
+    }
+
+    /// Tells whoever took a choice what came of it, where nobody else sees that.
+    fn reply(&mut self, event: &Event, text: &str) {
+        if !self.can_reply(event) {
+            return;
+        }
+        let fits = text.chars().count() <= LONGEST_REPLY;
+        let text = if fits {
+            text.to_owned()
+        } else {
+            text.chars().take(LONGEST_REPLY - 1).chain(['…']).collect()
+        };
+        self.accepted.replies.push(ChoiceReply {
+            event: event.id.clone(),
+            text: Text::new(text),
+        });
     }
 
     /// Answers an event with a word; that is all that it gets.

@@ -61,50 +61,101 @@ impl Store {
         .await
     }
 
-    /// Puts the open questions of a connector again as new messages: after an absence, or where messages do not outlive
-    /// the process.
+    /// Puts the open questions of a connector again as new messages, where messages do not outlive the process.
     pub async fn announce_again(&self, connector: ConnectorName) -> Result<Vec<MessageRow>, StoreError> {
         let now = self.clock.now().as_millisecond();
-        self.write(move |connection| {
-            let open: Vec<(String, i64)> = connection
-                .prepare_cached(
-                    "SELECT approval.id, approval.conversation FROM approval
-                     JOIN conversation ON conversation.id = approval.conversation
-                     WHERE approval.status = 'pending' AND approval.expires_at > ?2 AND conversation.connector = ?1
-                     ORDER BY approval.created_at, approval.id",
-                )?
-                .query_map(params![connector.as_str(), now], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
-            let mut messages = Vec::new();
-            for (id, conversation) in open {
-                let Some(approval) = by_id(connection, from_id(&id, "approval.id")?)? else {
-                    continue;
-                };
-                let earlier = message::of_approval(connection, &id)?;
-                for old in earlier.iter().filter(|old| old.desired.is_some()) {
-                    // What was never sent must not turn up beside the new one; what stands is closed.
-                    let content = old
-                        .reference
-                        .as_ref()
-                        .map(|_| preview::outcome(&approval.question, "asked again below"));
-                    messages.push(desire_prompt(
-                        connection,
-                        now,
-                        old.id.clone(),
-                        conversation,
-                        &approval,
-                        content,
-                    )?);
-                }
-                let next = MessageId::prompt(approval.id, u32::try_from(earlier.len()).unwrap_or(u32::MAX));
-                let mut content = preview::prompt(approval.id, &approval.question);
-                content.reply_to = request_message(connection, approval.turn)?;
-                messages.push(desire_prompt(connection, now, next, conversation, &approval, Some(content))?);
-            }
-            Ok(messages)
-        })
-        .await
+        self.write(move |connection| announce_of(connection, now, &connector)).await
     }
+}
+
+/// Puts the open questions of a connector again as new messages.
+pub(super) fn announce_of(
+    connection: &Connection,
+    now: i64,
+    connector: &ConnectorName,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let open: Vec<(String, i64)> = connection
+        .prepare_cached(
+            "SELECT approval.id, approval.conversation FROM approval
+             JOIN conversation ON conversation.id = approval.conversation
+             WHERE approval.status = 'pending' AND approval.expires_at > ?2 AND conversation.connector = ?1
+             ORDER BY approval.created_at, approval.id",
+        )?
+        .query_map(params![connector.as_str(), now], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    announce(connection, now, open)
+}
+
+/// Puts the open questions of a connector again whose prompts stand since before a time. The others are shown anyway, or were shown
+/// so lately that no answer to them is lost.
+pub(super) fn announce_after_absence(
+    connection: &Connection,
+    now: i64,
+    connector: &ConnectorName,
+    shown_before: i64,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let open: Vec<(String, i64)> = connection
+        .prepare_cached(
+            "SELECT approval.id, approval.conversation FROM approval
+             JOIN conversation ON conversation.id = approval.conversation
+             WHERE approval.status = 'pending' AND approval.expires_at > ?2 AND conversation.connector = ?1
+             AND (SELECT sent_at FROM message WHERE message.approval = approval.id ORDER BY number DESC LIMIT 1) < ?3
+             ORDER BY approval.created_at, approval.id",
+        )?
+        .query_map(params![connector.as_str(), now, shown_before], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    announce(connection, now, open)
+}
+
+/// Puts the open questions of a conversation again as new messages.
+pub(super) fn announce_in(connection: &Connection, now: i64, conversation: i64) -> Result<Vec<MessageRow>, StoreError> {
+    let open: Vec<(String, i64)> = connection
+        .prepare_cached(
+            "SELECT id, conversation FROM approval WHERE conversation = ?1 AND status = 'pending' AND expires_at > ?2
+             ORDER BY created_at, id",
+        )?
+        .query_map(params![conversation, now], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    announce(connection, now, open)
+}
+
+fn announce(connection: &Connection, now: i64, open: Vec<(String, i64)>) -> Result<Vec<MessageRow>, StoreError> {
+    let mut messages = Vec::new();
+    for (id, conversation) in open {
+        let approval = match by_id(connection, from_id(&id, "approval.id")?) {
+            Ok(Some(approval)) => approval,
+            Ok(None) => continue,
+            // The others must not wait for it.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::error!(%error, "a question cannot be read and is not put again");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let earlier = message::of_approval(connection, &id)?;
+        for old in earlier.iter().filter(|old| old.desired.is_some()) {
+            // What was never sent must not turn up beside the new one; what stands is closed.
+            let content = old
+                .reference
+                .as_ref()
+                .map(|_| preview::outcome(&approval.question, "asked again below"));
+            messages.push(desire_prompt(
+                connection,
+                now,
+                old.id.clone(),
+                conversation,
+                &approval,
+                content,
+            )?);
+        }
+        let next = MessageId::prompt(approval.id, u32::try_from(earlier.len()).unwrap_or(u32::MAX));
+        let mut content = preview::prompt(approval.id, &approval.question);
+        content.reply_to = request_message(connection, approval.turn)?;
+        messages.push(desire_prompt(connection, now, next, conversation, &approval, Some(content))?);
+    }
+    Ok(messages)
 }
 
 /// The message that asked for a turn.

@@ -1,12 +1,13 @@
 //! Taking up turns: one at a time in each conversation, decided ones first, attempts counted before they are made.
 
 use super::message::{self, MessageRow};
-use super::rows::{from_id, from_json};
+use super::rows::{self, from_id, from_json};
 use super::{Store, StoreError, approvals, identity, step};
 use crate::domain::TurnId;
 use crate::gate::Policy;
 use crate::models::Message;
 use crate::turn::{Enclosed, STATE_VERSION, TurnState};
+use cortex_chat::Address;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// A turn that this daemon now works on, with all that it needs to begin.
@@ -16,6 +17,8 @@ pub struct ClaimedTurn {
     pub id: TurnId,
     /// Its conversation's row.
     pub conversation: i64,
+    /// Where that is held now; the chat may have moved since the request.
+    pub address: Address,
     /// The taking of the slot; later writes must carry it.
     pub epoch: i64,
     /// Stored steps so far.
@@ -156,9 +159,14 @@ fn take(
     mut state: TurnState,
     history_tokens: u64,
 ) -> Result<ClaimedTurn, StoreError> {
-    let epoch: i64 = connection
-        .prepare_cached("UPDATE conversation SET running_turn = ?2, epoch = epoch + 1 WHERE id = ?1 RETURNING epoch")?
-        .query_row(params![conversation, id.to_string()], |row| row.get(0))?;
+    let (epoch, address): (i64, Address) = connection
+        .prepare_cached(
+            "UPDATE conversation SET running_turn = ?2, epoch = epoch + 1 WHERE id = ?1
+             RETURNING epoch, connector, chat, thread, chat_kind",
+        )?
+        .query_row(params![conversation, id.to_string()], |row| {
+            Ok((row.get(0)?, rows::address(row, 1)?.0))
+        })?;
     let (version, attempts, stop_requested): (i64, u32, bool) = connection
         .prepare_cached(
             "UPDATE turn SET status = 'running', resumed = 0, attempts = attempts + 1, updated_at = ?2 WHERE id = ?1
@@ -174,6 +182,7 @@ fn take(
     Ok(ClaimedTurn {
         id,
         conversation,
+        address,
         epoch,
         version: version as u64,
         attempts,

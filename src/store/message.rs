@@ -89,12 +89,20 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
+    /// Whether it stands in its chat, may stand there, or is to.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.reference.is_some() || self.maybe_sent || self.desired.is_some()
+    }
+
     /// The same message in a chat that has moved: what stood in the old one is no message of the new one.
     pub fn move_to(&mut self, chat: &ChatId) {
         self.address.chat = chat.clone();
         self.reference = None;
         self.sent_at = None;
         self.maybe_sent = false;
+        if let Some(desired) = &mut self.desired {
+            desired.reply_to = None;
+        }
     }
 }
 
@@ -271,7 +279,9 @@ pub(super) fn desire(connection: &Connection, now: i64, desire: &Desire) -> Resu
             "INSERT INTO message
              (id, connector, conversation, turn, approval, desired, desired_version, shown_version, send_state, created_at)
              SELECT ?1, connector, id, ?3, ?4, ?5, 1, 0, 'unsent', ?6 FROM conversation WHERE id = ?2
-             ON CONFLICT (id) DO UPDATE SET desired = excluded.desired, desired_version = desired_version + 1",
+             ON CONFLICT (id) DO UPDATE SET desired = excluded.desired, desired_version = desired_version + 1,
+             -- What was left behind in a chat that has moved cannot change any more.
+             shown_version = CASE WHEN send_state = 'left' THEN desired_version + 1 ELSE shown_version END",
         )?
         .execute(params![
             desire.id.as_str(),
@@ -330,6 +340,24 @@ pub(super) fn notify(connection: &Connection, now: i64, notice: Notice<'_>) -> R
     Ok(rows)
 }
 
+/// The messages of a chat that do not yet stand as they should. Those that cannot be read are left to the next start.
+pub(super) fn to_show_in(
+    connection: &Connection,
+    connector: &ConnectorName,
+    chat: &ChatId,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES}
+         WHERE message.connector = ?1 AND message.shown_version < message.desired_version AND conversation.chat = ?2
+         ORDER BY message.number"
+    ))?;
+    let rows = statement
+        .query_map([connector.as_str(), chat.as_str()], read_row)?
+        .collect::<Result<Vec<_>, _>>()?;
+    let readable = |(row, unreadable): (MessageRow, Option<StoreError>)| unreadable.is_none().then_some(row);
+    Ok(rows.into_iter().map(finish_row).filter_map(readable).collect())
+}
+
 /// Whether a message was ever wanted.
 pub(super) fn exists(connection: &Connection, id: &MessageId) -> Result<bool, StoreError> {
     Ok(connection
@@ -356,6 +384,28 @@ pub(super) fn handed_over(connection: &Connection) -> Result<Vec<MessageRow>, St
     ))?;
     let rows = statement.query_map([], read_row)?.collect::<Result<Vec<_>, _>>()?;
     Ok(rows.into_iter().map(finish_row).map(|(row, _)| row).collect())
+}
+
+/// Takes away what stands of a growing answer that will have no final form.
+pub(super) fn withdraw_growing(
+    connection: &Connection,
+    now: i64,
+    conversation: i64,
+    turn: TurnId,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let growing = of_turn(connection, turn)?.into_iter().filter(|row| row.desired_version == 0);
+    growing
+        .map(|row| {
+            let nothing = Desire {
+                id: row.id,
+                conversation,
+                turn: Some(turn),
+                approval: None,
+                content: None,
+            };
+            desire(connection, now, &nothing)
+        })
+        .collect()
 }
 
 /// The messages that showed a question. Where the content of one cannot be read, the row has none.

@@ -126,7 +126,7 @@ where
         let result = match (self.result, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Err(error)), _) | (_, Err(error)) => Err(error),
-            (None, Ok(())) => Err(StoreError::Closed),
+            (None, Ok(())) => Err(StoreError::Panicked),
         };
         // A caller that has gone no longer needs to know.
         let _ = self.reply.send(result);
@@ -432,7 +432,16 @@ fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    make_private_folder(parent)?;
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // SQLite sees to its files, and nobody to the folder that they are in: a power loss could take all of them at once. Where
+    // the folder above cannot be read, it cannot be synced; it was there before.
+    File::open(parent).map_or(Ok(()), |parent| parent.sync_all())
 }
 
 fn make_private_file(path: &Path) -> std::io::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::approvals::{self, Asking};
 use super::claim::{self, ClaimedTurn};
-use super::message::{Desire, MessageId, MessageRow, desire};
+use super::message::{Desire, MessageId, MessageRow, desire, withdraw_growing};
 use super::rows::to_json;
 use super::toolrun::{self, FinishedRun, StartVerdict, ToolStart};
 use super::{Store, StoreError, accept};
@@ -156,17 +156,25 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
         epoch,
         version,
     } = step.fence;
-    let current = connection
+    let moved: Option<bool> = connection
         .prepare_cached(
-            "SELECT 1 FROM turn JOIN conversation ON conversation.id = turn.conversation
+            "SELECT coalesce(conversation.moved_at >= turn.created_at, 0)
+             FROM turn JOIN conversation ON conversation.id = turn.conversation
              WHERE turn.id = ?1 AND turn.version = ?2 AND conversation.id = ?3 AND conversation.epoch = ?4
              AND conversation.running_turn = turn.id",
         )?
-        .exists(params![turn.to_string(), version as i64, conversation, epoch])?;
-    if !current {
+        .query_row(params![turn.to_string(), version as i64, conversation, epoch], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let Some(moved) = moved else {
         return Err(StoreError::Superseded { expected: version });
-    }
+    };
     let mut state = step.state.clone();
+    if moved {
+        // The request stands in the old chat, and cannot be replied to from the new one.
+        state.request.reply_to = None;
+    }
     let mut messages = Vec::new();
     for run in &step.finished {
         toolrun::finish(connection, now, turn, run)?;
@@ -182,12 +190,16 @@ fn commit(connection: &Connection, now: i64, step: &StepCommit) -> Result<Commit
     }
     let refused = start_tools(connection, now, turn, &mut state, &step.starts, step.limits)?;
     for message in &step.messages {
+        let mut content = message.content.clone();
+        if let Some(content) = content.as_mut().filter(|_| moved) {
+            content.reply_to = None;
+        }
         let desire_this = Desire {
             id: message.id.clone(),
             conversation,
             turn: Some(turn),
             approval: None,
-            content: message.content.clone(),
+            content,
         };
         messages.push(desire(connection, now, &desire_this)?);
     }
@@ -439,6 +451,7 @@ fn end_idle(
         .execute(params![turn.to_string(), to_json(&state)?, state.status().as_str(), now])?;
     let mut messages = approvals::void(connection, now, turn)?;
     messages.push(accept::last_word(connection, now, conversation, turn, &state, word)?);
+    messages.extend(withdraw_growing(connection, now, conversation, turn)?);
     Ok(messages)
 }
 
@@ -471,6 +484,7 @@ pub(super) fn end_unreadable(
         }),
     };
     messages.push(desire(connection, now, &told)?);
+    messages.extend(withdraw_growing(connection, now, conversation, turn)?);
     Ok(messages)
 }
 

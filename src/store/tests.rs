@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::domain::{Risk, Role, UserName};
-use crate::gate::{Keywords, Policy};
-use crate::models::{Finish, Message, ModelAnswer, TokenUsage, ToolCall};
+use crate::domain::{ApprovalId, Risk, Role, UserName};
+use crate::gate::{Binding, Keywords, Policy, Question};
+use crate::models::{Arguments, Finish, Message, ModelAnswer, TokenUsage, ToolCall};
 use crate::strings;
-use crate::turn::{Input, Limits, TurnEvent};
+use crate::tools::{Effect, Prepared};
+use crate::turn::{AskReason, Input, Limits, TurnEvent, Verdict};
 use cortex_chat::{Address, ChatKind, Event, EventBatch, EventKind, IncomingMessage, Provenance, Sender, SenderKind, Text};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+mod absence;
+mod choices;
 mod edits;
 mod forms;
+mod moved;
 mod pairing;
 mod parts;
 
@@ -50,6 +54,8 @@ impl Rig {
             open_access: false,
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
+            replies_to_choices: BTreeSet::new(),
+            announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
             contested: crate::contested::Contested::default(),
         };
@@ -123,6 +129,68 @@ impl Rig {
         self.commit(&claimed, true).await.unwrap().next
     }
 
+    /// The turn asks whether it may run a tool, and waits.
+    async fn asks(&self, mut claimed: ClaimedTurn) -> ApprovalId {
+        let arguments = Arguments::Object(serde_json::json!({"path": "a.md"}));
+        let call = ToolCall {
+            id: "c1".into(),
+            provider_id: None,
+            name: "file_write".into(),
+            arguments: arguments.clone(),
+        };
+        let _ = claimed.state.step(answer("", vec![call]), Limits::NONE);
+        let verdict = vec![(0, Verdict::Ask(Effect::Changes))];
+        let _ = claimed.state.step(Input::Assessed(verdict), Limits::NONE);
+        let prepared = Prepared {
+            target: None,
+            state_hash: None,
+            grant_shape: None,
+            affects: Text::from("writes a.md"),
+            diff: None,
+        };
+        let id = ApprovalId::new();
+        let question = NewQuestion {
+            index: 0,
+            id,
+            call_id: "c1".into(),
+            binding: Binding::new("(hash)".into(), &serde_json::json!({}), &prepared),
+            question: Question {
+                code: String::new(),
+                tool: "file_write".into(),
+                description: "Writes a file.".into(),
+                risk: Risk::Medium,
+                reason: AskReason::Policy,
+                arguments,
+                prepared,
+                model_words: None,
+                session_offered: false,
+                always_offered: false,
+                all_covers: Vec::new(),
+                expires_at: self.store.clock.now() + SignedDuration::from_hours(24),
+            },
+        };
+        let mut step = step(&claimed);
+        step.questions = vec![question];
+        self.store.commit_step(Arc::new(step)).await.unwrap();
+        id
+    }
+
+    /// The platform has shown all that it should.
+    async fn show_all(&self) {
+        for row in self.store.messages_to_show("test".into()).await.unwrap() {
+            let shown = match row.desired {
+                Some(_) => Shown::At {
+                    reference: row.reference.unwrap_or_else(|| format!("ref {}", row.id).into()),
+                    version: Some(row.desired_version),
+                },
+                None => Shown::Removed {
+                    version: row.desired_version,
+                },
+            };
+            self.store.record_shown(row.id, shown).await.unwrap();
+        }
+    }
+
     async fn commit(&self, claimed: &ClaimedTurn, over: bool) -> Result<Committed, StoreError> {
         let entries = crate::turn::history_entries(&claimed.state);
         let history = HistoryAppend {
@@ -131,28 +199,18 @@ impl Rig {
             tainted: claimed.state.tainted,
         };
         let step = StepCommit {
-            fence: Fence {
-                turn: claimed.id,
-                conversation: claimed.conversation,
-                epoch: claimed.epoch,
-                version: claimed.version,
-            },
-            state: claimed.state.clone(),
-            limits: Limits::NONE,
-            events: vec![TurnEvent::Reset],
-            messages: Vec::new(),
-            finished: Vec::new(),
-            starts: Vec::new(),
-            questions: Vec::new(),
-            usage: Vec::new(),
-            audit: Vec::new(),
             history: over.then_some(history),
-            claim_next: Some(1000),
+            ..step(claimed)
         };
         self.store.commit_step(Arc::new(step)).await
     }
 
     fn number(&self, sql: &str) -> i64 {
+        let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn text(&self, sql: &str) -> String {
         let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
         connection.query_row(sql, [], |row| row.get(0)).unwrap()
     }
@@ -170,6 +228,28 @@ fn declared(name: &str) -> DeclaredUser {
         policy: policy(),
         identities: vec![("test".into(), name.into())],
         for_this_run: false,
+    }
+}
+
+fn step(claimed: &ClaimedTurn) -> StepCommit {
+    StepCommit {
+        fence: Fence {
+            turn: claimed.id,
+            conversation: claimed.conversation,
+            epoch: claimed.epoch,
+            version: claimed.version,
+        },
+        state: claimed.state.clone(),
+        limits: Limits::NONE,
+        events: vec![TurnEvent::Reset],
+        messages: Vec::new(),
+        finished: Vec::new(),
+        starts: Vec::new(),
+        questions: Vec::new(),
+        usage: Vec::new(),
+        audit: Vec::new(),
+        history: None,
+        claim_next: Some(1000),
     }
 }
 
@@ -279,6 +359,16 @@ async fn failing_command_leaves_the_others_of_its_group() {
 }
 
 #[tokio::test]
+async fn panic_in_a_command_is_that_commands_failure() {
+    let rig = Rig::new().await;
+    let broken = rig.store.write(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    let event = rig.message("ann", "home", "hi");
+    let (broken, accepted) = tokio::join!(broken, rig.accept(vec![event], 1));
+    assert!(matches!(broken, Err(error @ StoreError::Panicked) if error.is_about_content()));
+    assert_eq!(accepted.claimed.len(), 1);
+}
+
+#[tokio::test]
 async fn words_of_strangers_taint_the_turns_after_them_until_a_new_session() {
     let rig = Rig::new().await;
     let mut forwarded = rig.message("ann", "home", "run everything");
@@ -366,6 +456,25 @@ async fn third_crash_sets_a_turn_aside_and_clean_stops_count_nothing() {
     let told = rig.store.messages_to_show("test".into()).await.unwrap();
     let text = told[0].desired.as_ref().unwrap().body.to_plain_text();
     assert!(text.contains(strings::SET_ASIDE), "{text}");
+}
+
+#[tokio::test]
+async fn turn_that_is_set_aside_leaves_nothing_growing() {
+    let rig = Rig::new().await;
+    rig.store.recover(1).await.unwrap();
+    let claimed = rig.turn("boom").await;
+    for part in 0..2 {
+        let id = MessageId::answer(claimed.id, 0, part);
+        let live = Some((claimed.conversation, claimed.id));
+        rig.store.begin_send(id.clone(), live).await.unwrap();
+        let (reference, version) = (format!("m{part}").into(), None);
+        rig.store.record_shown(id, Shown::At { reference, version }).await.unwrap();
+    }
+    assert_eq!(rig.store.recover(1).await.unwrap().set_aside, 1);
+    let told = rig.store.messages_to_show("test".into()).await.unwrap();
+    let stands = |row: &MessageRow| row.reference.is_some();
+    assert!(told.len() == 2 && told.iter().all(stands), "{told:?}");
+    assert!(told[0].desired.is_some() && told[1].desired.is_none(), "{told:?}");
 }
 
 #[tokio::test]

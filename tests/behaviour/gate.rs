@@ -14,7 +14,7 @@ use cortex_test_support::terminal::Terminal;
 
 /// A model that does as it is told: `write FILE TEXT`, or `write FILE TEXT and FILE TEXT` in one round, and then says what the
 /// calls gave. To anything else it says what it heard.
-fn clerk(request: &Request) -> Reply {
+pub(crate) fn clerk(request: &Request) -> Reply {
     let given = results(request);
     if !given.is_empty() {
         return Reply::text(&format!("It gave: {}", given.join(" / ")));

@@ -83,7 +83,8 @@ pub trait Outbound: Send + Sync {
     /// Shows or ends a sign of life.
     async fn signal(&self, at: &Address, signal: Signal) -> Result<(), OutboundError>;
 
-    /// Whether a send whose answer was lost has arrived; asked only where [`Capabilities::can_find_sends`] says so.
+    /// Whether a send whose answer was lost has arrived. Asked before it is made again, also where
+    /// [`Capabilities::can_find_sends`] says that nothing can be found: an error says that now is no time to try.
     async fn find(&self, at: &Address, key: &SendKey) -> Result<Option<MessageRef>, OutboundError>;
 }
 

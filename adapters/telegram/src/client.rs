@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -79,7 +80,7 @@ pub(crate) struct Client {
 #[derive(Deserialize)]
 struct Envelope {
     ok: bool,
-    result: Option<Value>,
+    result: Option<Box<RawValue>>,
     error_code: Option<u16>,
     description: Option<String>,
     #[serde(default)]
@@ -109,7 +110,7 @@ impl Client {
         match self.factory.make() {
             Ok(fresh) => *self.http.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
             Err(error) => {
-                tracing::warn!(error = %error.without_url(), "no new HTTP client could be made; the old one stays")
+                tracing::warn!(error = %error.without_url(), "no new HTTP client could be made; the old one stays");
             }
         }
     }
@@ -142,7 +143,7 @@ impl Client {
         let status = response.status();
         let text = read_body(response).await?;
         let result = self.open(status, &text)?;
-        serde_json::from_value(result).map_err(|_| CallError::Unanswered("its answer has an unknown form".to_owned()))
+        serde_json::from_str(result.get()).map_err(|_| CallError::Unanswered("its answer has an unknown form".to_owned()))
     }
 
     fn address(&self, method: &str) -> Result<Url, CallError> {
@@ -151,9 +152,9 @@ impl Client {
             .map_err(|_| CallError::NotSent("the address made of api_url and token is none".to_owned()))
     }
 
-    /// Takes the result out of its envelope.
-    fn open(&self, status: StatusCode, text: &[u8]) -> Result<Value, CallError> {
-        let Ok(envelope) = serde_json::from_slice::<Envelope>(text) else {
+    /// Takes the result out of its envelope. It is not looked into yet: what cannot be read may be a small part of it.
+    fn open(&self, status: StatusCode, text: &[u8]) -> Result<Box<RawValue>, CallError> {
+        let Ok(envelope) = serde_json::from_str::<Envelope>(&String::from_utf8_lossy(text)) else {
             // A server in between, or one that has nothing to say. Without a word it has not taken the call on.
             return Err(if status.is_server_error() && text.is_empty() {
                 CallError::NotSent(format!("HTTP {status}"))

@@ -13,7 +13,7 @@ use poll::{Failure, Polled};
 use presses::Presses;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The most updates that one poll may give.
@@ -26,10 +26,11 @@ const RETRY_LONGEST: Duration = Duration::from_secs(30);
 const CONFLICT_FIRST: Duration = Duration::from_secs(5);
 /// Added to the time of a poll for the waits after that, so that the other reader's polls can end by themselves.
 const CONFLICT_MARGIN: Duration = Duration::from_secs(5);
-/// So many conflicts without enough polls of our own between them, and the account counts as contested.
+/// So many conflicts without a time alone between them, and the account counts as contested.
 const CONFLICTS_TOLERATED: u32 = 2;
-/// So many polls that nobody ended, and the account counts as ours alone again.
-const POLLS_ALONE: u32 = 3;
+/// So many of those waits without a conflict, and the account is ours alone again: the other reader may be one that waits
+/// like us.
+const WAITS_ALONE: u32 = 3;
 /// One failure in so many is logged while the API stays out of reach.
 const LOG_EVERY: u32 = 20;
 
@@ -48,7 +49,8 @@ impl Inbound for TelegramInbound {
             presses: Presses::default(),
             failures: 0,
             conflicts: 0,
-            polls_alone: 0,
+            last_conflict: None,
+            webhooks_removed: 0,
         };
         // Whatever is dropped here was not confirmed, and comes again.
         tokio::select! {
@@ -68,8 +70,10 @@ struct Reader {
     failures: u32,
     /// Polls that another reader ended, since the account was ours alone.
     conflicts: u32,
-    /// Polls that nobody ended since then.
-    polls_alone: u32,
+    /// When another reader ended our poll last.
+    last_conflict: Option<Instant>,
+    /// Webhooks that were taken away since the start.
+    webhooks_removed: u32,
 }
 
 impl Reader {
@@ -77,7 +81,6 @@ impl Reader {
     async fn read(&mut self) -> Result<(), InboundError> {
         let bot = self.introduce().await?;
         tracing::info!(connector.name = %self.settings.name, bot.id, bot.username, "Telegram knows the bot");
-        self.take_polls_over().await?;
         let commands = crate::commands::register(Arc::clone(&self.client), self.settings.commands.clone());
         self.presses.also(commands);
         let scope = format!("updates of {}", bot.id);
@@ -87,17 +90,26 @@ impl Reader {
             bot,
             commands: self.settings.commands.iter().map(|(name, _)| name.clone()).collect(),
         };
+        // The first poll does not wait: after a start it is to be known at once whether anything came meanwhile.
+        let mut timeout = Duration::ZERO;
         loop {
-            let raw = match poll::poll(&self.client, offset, self.settings.poll_timeout).await {
+            let raw = match poll::poll(&self.client, offset, timeout).await {
                 Polled::Updates(raw) => raw,
                 Polled::Failed(failure) => {
                     self.recover(failure).await?;
                     continue;
                 }
             };
-            self.polled_well();
             let caught_up = raw.len() < UPDATES_PER_POLL;
             let updates: Vec<Converted> = raw.iter().filter_map(|update| converter.convert(update)).collect();
+            if updates.is_empty() && !raw.is_empty() {
+                // Nothing to confirm them with; asked at once, Telegram would give them again at once.
+                let problem = "its updates have no numbers".to_owned();
+                self.recover(Failure::Unanswered(problem)).await?;
+                continue;
+            }
+            self.polled_well();
+            timeout = self.settings.poll_timeout;
             // By assignment and not by the largest: after a week of silence the numbers begin anew anywhere.
             let next = updates.last().map(|update| update.update_id + 1).or(offset);
             self.hand_over(&scope, next, updates, caught_up).await;
@@ -122,28 +134,18 @@ impl Reader {
         }
     }
 
-    /// Ends a webhook that was set before: while there is one, nothing can be polled. What it did not deliver is kept.
-    async fn take_polls_over(&mut self) -> Result<(), InboundError> {
-        loop {
-            let info: Result<Value, CallError> = self.client.call_with("getWebhookInfo", &json!({}), CALL_TIMEOUT).await;
-            let has_webhook = match info {
-                Ok(info) => info["url"].as_str().is_some_and(|url| !url.is_empty()),
-                // The poll finds out what is wrong.
-                Err(CallError::Refused(refusal)) if refusal.retry_after.is_none() => return Ok(()),
-                Err(error) => {
-                    self.recover(Failure::from(error)).await?;
-                    continue;
-                }
-            };
-            if !has_webhook {
-                return Ok(());
-            }
-            tracing::warn!(connector.name = %self.settings.name, "a webhook was set for this bot; it is removed, since updates are polled");
-            let body = json!({"drop_pending_updates": false});
-            let removed: Result<Value, CallError> = self.client.call_with("deleteWebhook", &body, CALL_TIMEOUT).await;
-            if let Err(error) = removed {
-                self.recover(Failure::from(error)).await?;
-            }
+    /// Ends a webhook: while there is one, nothing can be polled. What it has not delivered is kept. Where somebody sets it again
+    /// and again, taking it away at once would be a race without end.
+    async fn remove_webhook(&mut self) {
+        if self.webhooks_removed > 0 {
+            tokio::time::sleep(self.settings.poll_timeout + CONFLICT_MARGIN).await;
+        }
+        self.webhooks_removed += 1;
+        tracing::warn!(connector.name = %self.settings.name, "a webhook is set for this bot; it is removed, since updates are polled");
+        let body = json!({"drop_pending_updates": false});
+        let removed: Result<Value, CallError> = self.client.call_with("deleteWebhook", &body, CALL_TIMEOUT).await;
+        if let Err(error) = removed {
+            tracing::warn!(connector.name = %self.settings.name, %error, "the webhook could not be removed");
         }
     }
 
@@ -154,7 +156,7 @@ impl Reader {
             match self.inbox.cursor(&self.settings.name, scope).await {
                 Ok(cursor) => return cursor.and_then(|cursor| cursor.parse().ok()),
                 Err(error) => {
-                    tracing::error!(connector.name = %self.settings.name, %error, "the place to go on reading at cannot be looked up; trying again")
+                    tracing::error!(connector.name = %self.settings.name, %error, "the place to go on reading at cannot be looked up; trying again");
                 }
             }
             tokio::time::sleep(wait).await;
@@ -195,12 +197,11 @@ impl Reader {
             tracing::info!(connector.name = %self.settings.name, "Telegram's API answers again");
             self.failures = 0;
         }
-        if self.conflicts > 0 {
-            self.polls_alone += 1;
-            if self.polls_alone >= POLLS_ALONE {
-                self.conflicts = 0;
-                self.inbox.report(&self.settings.name, Condition::Alone);
-            }
+        let alone_after = self.longest_conflict_wait() * WAITS_ALONE;
+        if self.last_conflict.is_some_and(|at| at.elapsed() >= alone_after) {
+            self.last_conflict = None;
+            self.conflicts = 0;
+            self.inbox.report(&self.settings.name, Condition::Alone);
         }
     }
 
@@ -211,9 +212,8 @@ impl Reader {
             Failure::Refused(sentence) => return Err(InboundError::Fatal(sentence)),
             Failure::Conflict => self.conflict(),
             Failure::Webhook => {
-                // Somebody sets it while we poll; taking it away at once would be a race without end.
-                tokio::time::sleep(CONFLICT_FIRST).await;
-                return Box::pin(self.take_polls_over()).await;
+                self.remove_webhook().await;
+                Duration::ZERO
             }
             Failure::RateLimited(wait) => {
                 tracing::warn!(connector.name = %name, wait.seconds = wait.as_secs(), "Telegram asks to wait before the next poll");
@@ -236,7 +236,7 @@ impl Reader {
     /// Another reader has ended our poll.
     fn conflict(&mut self) -> Duration {
         self.conflicts += 1;
-        self.polls_alone = 0;
+        self.last_conflict = Some(Instant::now());
         tracing::warn!(
             connector.name = %self.settings.name,
             "another program polls with this bot's token, and each of us gets a part of the messages; stop it, or take a token of its own"
@@ -247,8 +247,12 @@ impl Reader {
         if self.conflicts == 1 {
             CONFLICT_FIRST
         } else {
-            self.settings.poll_timeout + CONFLICT_MARGIN
+            self.longest_conflict_wait()
         }
+    }
+
+    fn longest_conflict_wait(&self) -> Duration {
+        self.settings.poll_timeout + CONFLICT_MARGIN
     }
 }
 

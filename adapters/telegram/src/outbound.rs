@@ -1,6 +1,6 @@
 //! The writing half: one call for each message that is sent, edited or taken away.
 
-use crate::client::{CallError, Client, Refusal};
+use crate::client::{CALL_TIMEOUT, CallError, Client, Refusal};
 use crate::config::Pace;
 use crate::render::{self, Rendered};
 use crate::strings;
@@ -10,7 +10,7 @@ use cortex_chat::{
     SendKey, Signal, TextLimit, TextUnit,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use teloxide::ApiError;
@@ -69,7 +69,7 @@ impl Outbound for TelegramOutbound {
     }
 
     async fn send(&self, to: &Address, _key: &SendKey, message: &OutgoingMessage) -> Result<MessageRef, OutboundError> {
-        let Rendered { text, entities } = rendered(message);
+        let Rendered { text, entities } = rendered(message)?;
         let mut payload = SendMessage::new(chat_id(to)?, text)
             .entities(entities)
             .link_preview_options(no_preview());
@@ -85,7 +85,7 @@ impl Outbound for TelegramOutbound {
     }
 
     async fn edit(&self, at: &Address, reference: &MessageRef, message: &OutgoingMessage) -> Result<(), OutboundError> {
-        let Rendered { text, entities } = rendered(message);
+        let Rendered { text, entities } = rendered(message)?;
         let payload = EditMessageText::new(chat_id(at)?, message_id(reference)?, text)
             .entities(entities)
             .link_preview_options(no_preview());
@@ -115,8 +115,12 @@ impl Outbound for TelegramOutbound {
     }
 
     async fn find(&self, _at: &Address, _key: &SendKey) -> Result<Option<MessageRef>, OutboundError> {
-        // Telegram cannot be asked; `can_find_sends` says so.
-        Ok(None)
+        // Telegram cannot be asked for it; `can_find_sends` says so. But it can be asked whether it answers.
+        match self.client.call_with::<Value>("getMe", &json!({}), CALL_TIMEOUT).await {
+            Ok(_) => Ok(None),
+            Err(CallError::NotSent(problem) | CallError::Unanswered(problem)) => Err(OutboundError::Transient(problem)),
+            Err(CallError::Refused(refusal)) => Err(refused(*refusal)),
+        }
     }
 }
 
@@ -138,20 +142,24 @@ impl TelegramOutbound {
         if !message.choices.is_empty() {
             body["reply_markup"] = render::buttons(&message.choices);
         }
-        let timeout = crate::client::CALL_TIMEOUT;
-        self.client.call_with(P::NAME, &body, timeout).await.map_err(outbound)
+        self.client.call_with(P::NAME, &body, CALL_TIMEOUT).await.map_err(outbound)
     }
 }
 
-fn rendered(message: &OutgoingMessage) -> Rendered {
+/// The message as Telegram takes it; one that is too long is not worth a call.
+fn rendered(message: &OutgoingMessage) -> Result<Rendered, OutboundError> {
     let rendered = render::render(&message.body);
     if rendered.text.trim().is_empty() {
-        return Rendered {
+        return Ok(Rendered {
             text: strings::NOTHING_TO_SHOW.to_owned(),
             entities: Vec::new(),
-        };
+        });
     }
-    rendered
+    if rendered.fits() {
+        Ok(rendered)
+    } else {
+        Err(OutboundError::TooLong)
+    }
 }
 
 fn no_preview() -> LinkPreviewOptions {

@@ -30,7 +30,8 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    fn fits(&self) -> bool {
+    /// Whether Telegram takes so long a text.
+    pub(crate) fn fits(&self) -> bool {
         TextUnit::Utf16.length(&self.text) <= MAX_TEXT_UNITS
     }
 }

@@ -1,6 +1,7 @@
 //! Growing answers: one message, at its pace, until its final form.
 
 use super::*;
+use crate::domain::ApprovalId;
 
 #[tokio::test]
 async fn growing_answer_keeps_the_pace_and_its_final_comes_last() {
@@ -211,4 +212,34 @@ async fn end_of_an_earlier_run_leaves_the_next_one_growing() {
     rig.pacer.end_live(&"home".into(), turn, &earlier);
     rig.grow(&later, "other");
     rig.until(|did| did == [sent("text"), edited("other")]).await;
+}
+
+#[tokio::test]
+async fn question_goes_before_what_is_left_of_the_progress() {
+    let rig = Rig::new(capabilities(), Vec::new());
+    let turn = TurnId::new();
+    let answer = rig.live(turn);
+    rig.grow(&answer, "Let me see, this is long enough to be shown at once.");
+    rig.until(|did| did.len() == 1).await;
+    let progress = MessageRow {
+        turn: Some(turn),
+        desired: Some(OutgoingMessage {
+            kind: MessageKind::Notice,
+            ..content("looked")
+        }),
+        ..row(MessageId::answer(turn, 0, 0), "home", "")
+    };
+    let question = MessageRow {
+        turn: Some(turn),
+        desired: Some(OutgoingMessage {
+            kind: MessageKind::Prompt,
+            ..content("may I?")
+        }),
+        ..row(MessageId::prompt(ApprovalId::new(), 0), "home", "")
+    };
+    answer.close();
+    rig.pacer.show(vec![progress, question]);
+    rig.pacer.end_live(&"home".into(), turn, &answer);
+    rig.drained().await;
+    assert_eq!(rig.did()[1..], [sent("may I?"), edited("looked")]);
 }

@@ -3,11 +3,39 @@
 use super::*;
 
 #[tokio::test]
-async fn send_that_may_have_arrived_is_made_once_more_and_no_further() {
-    let rig = Rig::new(capabilities(), vec![unknown(), unknown(), unknown()]);
+async fn send_that_may_have_arrived_is_made_once_more_after_a_while() {
+    let script = (0..9).map(|number| if number == 2 { Ok(()) } else { Err(unknown()) });
+    let (rig, mut pacer) = Rig::at_rest(capabilities(), script.collect());
     rig.pacer.show(vec![notice("a", "home", "one")]);
-    rig.drained().await;
+    pacer.settle().await;
+    pacer.pass(Duration::from_millis(1900)).await;
+    assert_eq!(rig.did(), [sent("one")]);
+    pacer.pass(Duration::from_millis(2100)).await;
     assert_eq!(rig.did(), [sent("one"), sent("one")]);
+    // Others go past it, when the chat can be called again.
+    rig.pacer.show(vec![notice("b", "home", "two")]);
+    pacer.pass(Duration::from_secs(10)).await;
+    assert_eq!(rig.did()[2..], [sent("two")]);
+    pacer.pass(Duration::from_secs(10_000)).await;
+    assert_eq!(rig.did()[3..], [], "twice in all");
+    let reason = "SELECT json_extract(body, '$.message') FROM audit WHERE kind = 'undeliverable'";
+    assert_eq!(rig.stored::<String>(reason), "a.n0");
+}
+
+#[tokio::test]
+async fn lost_answer_to_a_passing_picture_is_no_try_of_the_final() {
+    let script = vec![Err(unknown()), Err(unknown()), Err(unknown())];
+    let (rig, mut pacer) = Rig::at_rest(silent(1000), script);
+    let turn = TurnId::new();
+    let answer = rig.live(turn);
+    rig.grow(&answer, "first");
+    pacer.settle().await;
+    rig.end(turn, &answer, "the whole");
+    for seconds in [1, 3, 21] {
+        pacer.pass(Duration::from_secs(seconds)).await;
+    }
+    let whole = || sent("the whole");
+    assert_eq!(rig.did(), [sent("first"), whole(), whole()]);
 }
 
 #[tokio::test]
@@ -202,18 +230,9 @@ fn sentences(numbers: std::ops::Range<u32>) -> String {
         .join(" ")
 }
 
-/// Puts an answer's part on record as desired, and gives its row.
+/// An answer's part, on record as desired.
 fn stored_part(rig: &Rig, turn: TurnId, part: usize, text: &str) -> MessageRow {
-    let row = row(MessageId::answer(turn, 0, part), "home", text);
-    let desired = serde_json::to_string(&row.desired).unwrap();
-    rig.database()
-        .execute(
-            "INSERT INTO message (id, connector, conversation, desired, desired_version, shown_version, send_state, created_at)
-             VALUES (?1, 'test', 1, ?2, 1, 0, 'unsent', 0)",
-            [row.id.as_str(), &desired],
-        )
-        .unwrap();
-    row
+    rig.store_row(row(MessageId::answer(turn, 0, part), "home", text))
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::models::{ModelAnswer, ModelError, ModelRequest, TokenUsage};
 use crate::store::{StoreError, UsageRecord};
 use crate::strings;
 use crate::turn::{Input, ModelFailure, TurnEvent};
-use cortex_chat::Text;
+use cortex_chat::{Document, Text};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -84,7 +84,8 @@ impl Run<'_> {
             // What a model says before a call is progress, not the answer.
             if !answer.text.is_blank() {
                 self.withdraw_text();
-                self.progress(&format!("said {}", self.state.rounds_used), one_line(answer.text.as_str()));
+                let words = Document::parse(answer.text.as_str()).to_plain_text();
+                self.progress(&format!("said {}", self.state.rounds_used), one_line(&words));
             }
         } else if !answer.text.is_blank() {
             // Live listeners have had it in pieces; the stored event is one coalesced piece.

@@ -1,14 +1,15 @@
 //! What the commands of the chat do, in the transaction that stored them.
 
 use super::{Acceptance, Place};
-use crate::domain::{ApprovalId, SessionId, UserName};
+use crate::domain::{ApprovalId, SessionId, TurnId, UserName};
 use crate::gate::Choice;
-use crate::router::{COMMANDS, Command, Which};
+use crate::router::{COMMANDS, Command, TurnToStop, Which};
 use crate::store::message::{Notice, notify};
-use crate::store::{StoreError, approvals, query, step};
+use crate::store::{OpenTurn, StoreError, approvals, query, step};
 use crate::strings;
-use cortex_chat::{ConnectorName, Event, Text};
-use rusqlite::params;
+use crate::turn::{TurnStatus, turn_to_stop};
+use cortex_chat::{ChoiceId, ConnectorName, Event, Text};
+use rusqlite::{OptionalExtension as _, params};
 
 impl Acceptance<'_> {
     pub(super) fn run_command(
@@ -121,20 +122,60 @@ impl Acceptance<'_> {
     fn stop(&mut self, place: &Place, user: &UserName) -> Result<usize, StoreError> {
         let mut stopped = 0;
         for open in query::open_turns(self.connection, place.conversation)? {
-            if &open.user != user {
-                continue;
-            }
-            if Some(open.id) == place.running {
-                self.connection
-                    .execute("UPDATE turn SET stop_requested = 1 WHERE id = ?1", [open.id.to_string()])?;
-                self.accepted.stop.push(open.id);
-                stopped += 1;
-            } else if open.is_queued {
-                let messages = step::cancel_queued(self.connection, self.now, open.id)?;
-                self.accepted.messages.extend(messages);
+            if &open.user == user && self.stop_open(place, &open)? {
                 stopped += 1;
             }
         }
         Ok(stopped)
+    }
+
+    /// Stops one turn, if it is at work or queued.
+    pub(super) fn stop_turn(&mut self, place: &Place, turn: TurnId) -> Result<bool, StoreError> {
+        let open = query::open_turns(self.connection, place.conversation)?;
+        match open.iter().find(|open| open.id == turn) {
+            Some(open) => self.stop_open(place, open),
+            None => Ok(false),
+        }
+    }
+
+    fn stop_open(&mut self, place: &Place, open: &OpenTurn) -> Result<bool, StoreError> {
+        if Some(open.id) == place.running {
+            self.connection
+                .execute("UPDATE turn SET stop_requested = 1 WHERE id = ?1", [open.id.to_string()])?;
+            self.accepted.stop.push(open.id);
+        } else if open.is_queued {
+            let messages = step::cancel_queued(self.connection, self.now, open.id)?;
+            self.accepted.messages.extend(messages);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The turn that a choice would stop, if it is one of this conversation.
+    pub(super) fn to_stop(
+        &self,
+        choice: &ChoiceId,
+        place: &Place,
+        user: Option<&UserName>,
+    ) -> Result<Option<TurnToStop>, StoreError> {
+        let (Some(turn), Some(user)) = (turn_to_stop(choice), user) else {
+            return Ok(None);
+        };
+        let found: Option<(String, String, bool)> = self
+            .connection
+            .prepare_cached("SELECT user, status, stop_requested FROM turn WHERE id = ?1 AND conversation = ?2")?
+            .query_row(params![turn.to_string(), place.conversation], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((asker, status, stop_requested)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(TurnToStop {
+            asker: UserName(asker),
+            by_admin: self.is_admin(user)?,
+            status: TurnStatus::from_word(&status).filter(|_| !stop_requested),
+        }))
     }
 }

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// after an unclean stop are attempts counted, so a count of three means three.
 const MAX_EVENT_ATTEMPTS: i64 = 3;
 
+/// The outcome of an event that was not handled.
+const SET_ASIDE: &str = "set aside";
+
 impl Store {
     /// Counts an attempt to handle an event, before it is handled; used after an unclean stop. When it took the daemon down too
     /// often, it is set aside instead, and what its sender is told is given back.
@@ -41,24 +44,57 @@ impl Store {
             if attempts < MAX_EVENT_ATTEMPTS {
                 return Ok(None);
             }
-            let accepted = Accepted::default();
-            let mut acceptance = Acceptance {
-                connection,
-                settings: &settings,
-                now,
-                claim_up_to: 0,
-                accepted,
-            };
-            if let Some(event_number) = insert_event(connection, now, &connector, &event, "set aside")?
-                && identity::user_of(connection, connector.as_str(), event.sender.id.as_str())?.is_some()
-            {
-                let place = acceptance.place(&event)?;
-                acceptance.say(&place, &format!("e{event_number}"), &event, strings::EVENT_SET_ASIDE)?;
-            }
-            Ok(Some(acceptance.accepted.messages))
+            Ok(Some(set_aside(connection, now, &connector, &event, &settings)?))
         })
         .await
     }
+
+    /// Sets an event aside that cannot be handled, and gives what its sender is told, as far as even that can be stored.
+    pub async fn set_event_aside(
+        &self,
+        connector: ConnectorName,
+        event: &Event,
+        settings: Arc<RouterSettings>,
+    ) -> Result<Vec<MessageRow>, StoreError> {
+        let (event, now) = (event.clone(), self.clock.now().as_millisecond());
+        let (same, again) = (connector.clone(), event.clone());
+        let told = self
+            .write(move |connection| set_aside(connection, now, &same, &again, &settings))
+            .await;
+        match told {
+            Err(error) if error.is_about_content() => {
+                self.write(move |connection| {
+                    insert_event(connection, now, &connector, &event, SET_ASIDE)?;
+                    Ok(Vec::new())
+                })
+                .await
+            }
+            other => other,
+        }
+    }
+}
+
+fn set_aside(
+    connection: &Connection,
+    now: i64,
+    connector: &ConnectorName,
+    event: &Event,
+    settings: &RouterSettings,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let mut acceptance = Acceptance {
+        connection,
+        settings,
+        now,
+        claim_up_to: 0,
+        accepted: Accepted::default(),
+    };
+    if let Some(event_number) = insert_event(connection, now, connector, event, SET_ASIDE)?
+        && identity::user_of(connection, connector.as_str(), event.sender.id.as_str())?.is_some()
+    {
+        let place = acceptance.place(event)?;
+        acceptance.say(&place, &format!("e{event_number}"), event, strings::EVENT_SET_ASIDE)?;
+    }
+    Ok(acceptance.accepted.messages)
 }
 
 /// Puts an event into the inbox; `None` when it is already there.

@@ -2,8 +2,8 @@
 
 use super::Acceptance;
 use crate::domain::{SessionId, TurnId};
-use crate::store::StoreError;
 use crate::store::rows::{chat_kind_word, from_id};
+use crate::store::{StoreError, moved};
 use cortex_chat::Event;
 use rusqlite::{OptionalExtension as _, params};
 
@@ -17,13 +17,14 @@ pub(super) struct Place {
 impl Acceptance<'_> {
     pub(super) fn place(&self, event: &Event) -> Result<Place, StoreError> {
         let address = &event.address;
+        let chat = moved::current_chat(self.connection, &address.connector, &address.chat)?;
         let thread = address.thread.as_ref().map_or("", |thread| thread.as_str());
         let found = self
             .connection
             .prepare_cached(
                 "SELECT id, session, running_turn FROM conversation WHERE connector = ?1 AND chat = ?2 AND thread = ?3",
             )?
-            .query_row(params![address.connector.as_str(), address.chat.as_str(), thread], |row| {
+            .query_row(params![address.connector.as_str(), chat.as_str(), thread], |row| {
                 Ok((
                     row.get::<_, i64>(0)?,
                     row.get::<_, String>(1)?,
@@ -46,7 +47,7 @@ impl Acceptance<'_> {
             )?
             .execute(params![
                 address.connector.as_str(),
-                address.chat.as_str(),
+                chat.as_str(),
                 thread,
                 chat_kind_word(event.chat_kind),
                 session.to_string()

@@ -114,6 +114,9 @@ pub(in crate::store) fn void(connection: &Connection, now: i64, turn: TurnId) ->
             continue;
         };
         for prompt in message::of_approval(connection, &id)? {
+            if !prompt.is_wanted() {
+                continue;
+            }
             let conversation = conversation_of(connection, approval.id)?;
             let content = preview::outcome(&approval.question, "no longer needed: the request has ended");
             messages.push(desire_prompt(

@@ -31,6 +31,8 @@ pub(in crate::store) struct Decided {
     pub(in crate::store) event: Option<(TurnId, TurnEvent)>,
     /// What the person who tried is told.
     pub(in crate::store) tell: Option<String>,
+    /// What they are told only where nobody else sees it: the chat shows it anyway.
+    pub(in crate::store) word: Option<&'static str>,
 }
 
 /// Decides a question, if it is open, in time, and the person may.
@@ -56,7 +58,11 @@ pub(in crate::store) fn decide(
         return tell(strings::NOT_YOURS_TO_DECIDE);
     }
     if approval.expires_at.as_millisecond() <= now {
-        return expire(connection, now, id);
+        let expired = expire(connection, now, id)?;
+        return Ok(Decided {
+            word: Some(strings::TOO_LATE),
+            ..expired
+        });
     }
     // Authority as it is now, not as it was when the question was put.
     let policy = identity::policy_of(connection, record.by)?;
@@ -141,6 +147,7 @@ fn close(
         messages,
         event: Some((approval.turn, event)),
         tell: None,
+        word: Some(strings::decided(record.choice)),
     })
 }
 
@@ -233,7 +240,7 @@ pub(super) fn expire(connection: &Connection, now: i64, id: ApprovalId) -> Resul
     Ok(Decided {
         messages,
         event: Some((approval.turn, event)),
-        tell: None,
+        ..Decided::default()
     })
 }
 
@@ -248,8 +255,7 @@ fn settle(
 ) -> Result<Vec<MessageRow>, StoreError> {
     let mut messages = Vec::new();
     for prompt in message::of_approval(connection, &approval.id.to_string())? {
-        let shown_or_to_be = prompt.reference.is_some() || prompt.maybe_sent || prompt.desired.is_some();
-        if !shown_or_to_be {
+        if !prompt.is_wanted() {
             continue;
         }
         let content = preview::outcome(&approval.question, sentence);

@@ -18,3 +18,17 @@ CREATE TABLE request_part (
 CREATE INDEX request_part_by_message ON request_part (conversation, reference) WHERE reference IS NOT NULL;
 
 ALTER TABLE history ADD COLUMN enclosed TEXT;                     -- JSON, turn::Enclosed: what came with the words
+
+-- Chats that have gone on under another id.
+
+ALTER TABLE conversation ADD COLUMN moved_at INTEGER;             -- when its chat last got another id
+
+CREATE TABLE moved_chat (
+    connector TEXT NOT NULL,
+    chat      TEXT NOT NULL,
+    moved_to  TEXT NOT NULL,
+    PRIMARY KEY (connector, chat)
+) STRICT, WITHOUT ROWID;
+
+-- When the connector last knew that there was nothing more to read; what was pressed in a long time without that may be lost.
+ALTER TABLE cursor ADD COLUMN caught_up_at INTEGER;

@@ -1,10 +1,11 @@
 //! The failpoints of the core, swept on Telegram: nothing is lost, nothing happens twice but what Telegram leaves no way to know,
-//! and that is counted.
+//! and that is counted. The process dies, or the power fails, so that what was not synced to the disk is lost too.
 
 use crate::crash::{arrivals, side_by_side};
-use crate::support::{PROGRAM, SOON, Stored, read, results, said, write};
+use crate::support::{PROGRAM, SOON, Stored, is_long, read, results, said, write};
 use cortex::failpoint;
 use cortex_test_support::daemon::{Serving, TestDaemon};
+use cortex_test_support::disk::Kept;
 use cortex_test_support::llm::{LlmFake, Reply, Request};
 use cortex_test_support::telegram::TelegramFake;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,14 @@ fn model(request: &Request) -> Reply {
     }
 }
 
+/// What dies.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    Process,
+    /// The machine, with this left on the disk of what was not synced.
+    Machine(Kept),
+}
+
 /// What came of a run with these deaths.
 struct Survived {
     /// Whether the first failpoint was reached.
@@ -39,13 +48,16 @@ struct Survived {
 }
 
 /// Lives through the story with a death at each of these places, and checks that all is well in the end.
-fn survives(failpoints: &[&str]) -> Survived {
+fn survives(failpoints: &[&str], death: Death) -> Survived {
     let llm = LlmFake::start();
     llm.answer_with(model);
     let telegram = TelegramFake::start();
     let alice = telegram.user("Alice");
     let home = telegram.private_chat(alice);
-    let daemon = TestDaemon::on_telegram(PROGRAM, &llm, &telegram, alice);
+    let mut daemon = TestDaemon::on_telegram(PROGRAM, &llm, &telegram, alice);
+    if let Death::Machine(_) = death {
+        daemon = daemon.on_recorded_disk();
+    }
     daemon.write_file("a.md", "apples");
     daemon.write_file("b.md", "bears");
     telegram.say(home, alice, TASK);
@@ -64,6 +76,10 @@ fn survives(failpoints: &[&str]) -> Survived {
             &mut answered,
             &mut told_unknown,
         ));
+        serving.kill();
+        if let Death::Machine(kept) = death {
+            daemon.lose_power(kept);
+        }
     }
     let mut serving = daemon.serve();
     let died = live(
@@ -75,7 +91,7 @@ fn survives(failpoints: &[&str]) -> Survived {
         &mut answered,
         &mut told_unknown,
     );
-    let seen = format!("{failpoints:?}\n{}\n{}", telegram.transcript(home), serving.log());
+    let seen = format!("{failpoints:?} {death:?}\n{}\n{}", telegram.transcript(home), serving.log());
     assert!(!died, "died without a reason: {seen}");
 
     let stored = Stored::of(&daemon);
@@ -175,18 +191,25 @@ fn is_done(daemon: &TestDaemon) -> bool {
 
 #[test]
 fn story_on_telegram_survives_a_crash_at_every_step() {
+    survives_at_every_step(u32::MAX, |_| vec![Death::Process]);
+}
+
+/// Lives through the story with a death at each place, at no more arrivals there than so many.
+fn survives_at_every_step(most_arrivals: u32, deaths: impl Fn(u32) -> Vec<Death> + Sync) {
+    let arrivals = |name: &str| arrivals(name).min(most_arrivals);
     let most = failpoint::NAMES.iter().map(|name| arrivals(name)).max().unwrap_or(0);
     let cases = (1..=most).flat_map(|arrival| failpoint::NAMES.iter().map(move |name| (*name, arrival)));
+    let cases = cases.flat_map(|(name, arrival)| deaths(arrival).into_iter().map(move |death| (name, arrival, death)));
     let passed: Mutex<BTreeMap<&str, u32>> = Mutex::default();
     let duplicates: Mutex<BTreeMap<&str, i64>> = Mutex::default();
     side_by_side(
-        cases.filter(|(name, arrival)| *arrival <= arrivals(name)),
-        |(name, arrival)| {
+        cases.filter(|(name, arrival, _)| *arrival <= arrivals(name)),
+        |(name, arrival, death)| {
             let known = passed.lock().unwrap().get(name).copied().unwrap_or(0);
             if arrival > known + 5 {
                 return;
             }
-            let survived = survives(&[&format!("{name}#{arrival}")]);
+            let survived = survives(&[&format!("{name}#{arrival}")], death);
             if survived.died {
                 let mut passed = passed.lock().unwrap();
                 let most = passed.entry(name).or_default();
@@ -220,5 +243,71 @@ fn story_on_telegram_survives_a_second_crash_while_it_is_put_right() {
         .iter()
         .flat_map(|first| second.iter().map(move |second| (*first, *second)))
         .flat_map(|(first, second)| (1..=4).map(move |arrival| (first, format!("{second}#{arrival}"))));
-    side_by_side(cases, |(first, second)| assert!(survives(&[first, &second]).died, "{first}"));
+    side_by_side(cases, |(first, second)| {
+        assert!(survives(&[first, &second], Death::Process).died, "{first}");
+    });
+}
+
+#[test]
+fn story_on_telegram_survives_a_power_loss_at_every_step() {
+    let seed = |arrival: u32| Death::Machine(Kept::Some(u64::from(arrival)));
+    if is_long() {
+        let seeds = |arrival| (0..4).map(move |more| seed(arrival + 100 * more));
+        survives_at_every_step(u32::MAX, |arrival| {
+            std::iter::once(Death::Machine(Kept::Nothing)).chain(seeds(arrival)).collect()
+        });
+    } else {
+        // Each place with nothing kept, and with something of it.
+        survives_at_every_step(6, |arrival| {
+            vec![if arrival % 2 == 1 {
+                Death::Machine(Kept::Nothing)
+            } else {
+                seed(arrival)
+            }]
+        });
+    }
+}
+
+#[test]
+fn story_on_telegram_survives_a_second_power_loss() {
+    for arrival in 1..=4 {
+        let second = format!("step.after_commit#{arrival}");
+        let death = Death::Machine(Kept::Nothing);
+        assert!(survives(&["tool.after_effect#3", &second], death).died);
+    }
+}
+
+/// The record that the others rely on tells of all that the daemon does to its disk, and of nothing else.
+#[test]
+fn record_of_the_disk_is_complete() {
+    let (telegram, daemon, mut serving) = after_an_answer();
+    assert!(serving.stop(SOON).success(), "{}", serving.log());
+    daemon.check_record();
+    daemon.lose_power(Kept::Nothing);
+    assert_eq!(Stored::of(&daemon).number(TURNS_OVER), 1);
+    drop(telegram);
+}
+
+/// What the others would find if the daemon did not sync in time.
+#[test]
+fn disk_that_syncs_nothing_loses_a_message() {
+    let (telegram, daemon, mut serving) = after_an_answer();
+    assert!(telegram.wait_until(SOON, |control| control.pending_updates() == 0));
+    serving.kill();
+    daemon.lose_power(Kept::NothingAtAll);
+    assert!(!daemon.store().exists());
+}
+
+fn after_an_answer() -> (TelegramFake, TestDaemon, Serving) {
+    let llm = LlmFake::start();
+    llm.answer_with(|_| Reply::text(ANSWER));
+    let telegram = TelegramFake::start();
+    let alice = telegram.user("Alice");
+    let home = telegram.private_chat(alice);
+    let daemon = TestDaemon::on_telegram(PROGRAM, &llm, &telegram, alice).on_recorded_disk();
+    let serving = daemon.serve();
+    telegram.say(home, alice, TASK);
+    telegram.wait_for_text(home, ANSWER, SOON);
+    Stored::of(&daemon).becomes(NOT_SHOWN, 0);
+    (telegram, daemon, serving)
 }

@@ -7,6 +7,7 @@ mod serving;
 
 pub use serving::Serving;
 
+use crate::disk::{Disk, Kept};
 use crate::llm::LlmFake;
 use crate::telegram::TelegramFake;
 use crate::terminal::{CommandBuilder, Terminal};
@@ -32,6 +33,8 @@ pub struct TestDaemon {
     home: TempDir,
     /// Dotted keys with their TOML values; none for the quick start without a config.
     config: Option<BTreeMap<String, String>>,
+    /// Where the folder of the store is one whose power can fail.
+    disk: Option<Disk>,
 }
 
 /// What a run without a terminal gave.
@@ -94,7 +97,31 @@ impl TestDaemon {
             program: program.into(),
             home,
             config: None,
+            disk: None,
         }
+    }
+
+    /// The same on a disk whose power can fail: see [`Self::lose_power`]. Holds for [`Self::serve`].
+    #[must_use]
+    pub fn on_recorded_disk(mut self) -> Self {
+        let home = self.home.path().canonicalize().expect("the home is there");
+        self.disk = Some(Disk::new(&home.join("data"), &home.join("disk.record")));
+        self
+    }
+
+    /// Has the power fail after the daemon has died: of what it did not sync to the disk, only this is kept.
+    pub fn lose_power(&self, kept: Kept) {
+        self.disk().lose_power(kept);
+    }
+
+    /// Panics where the record of the disk does not tell of all that is in the store's folder; for when the daemon has ended.
+    #[track_caller]
+    pub fn check_record(&self) {
+        self.disk().check();
+    }
+
+    fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("the daemon is on a recorded disk")
     }
 
     /// The same with a line of the config set: a dotted key and a TOML value. Holds from the next start on.
@@ -175,7 +202,8 @@ impl TestDaemon {
             .current_dir(self.home.path())
             .env_clear()
             .envs(self.environment())
-            .envs(failpoint.map(|failpoint| ("CORTEX_FAILPOINT", failpoint)));
+            .envs(failpoint.map(|failpoint| ("CORTEX_FAILPOINT", failpoint)))
+            .envs(self.disk.iter().flat_map(Disk::environment));
         Serving::start(command, &self.home.path().join("serving.log"))
     }
 

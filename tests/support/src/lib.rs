@@ -4,6 +4,8 @@ pub mod clock;
 
 pub mod daemon;
 
+pub mod disk;
+
 pub mod llm;
 
 pub mod telegram;

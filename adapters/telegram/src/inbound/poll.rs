@@ -1,6 +1,8 @@
 //! One poll, and what its failure means.
 
 use crate::client::{CallError, Client};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::time::Duration;
 use teloxide::ApiError;
@@ -50,7 +52,8 @@ impl From<CallError> for Failure {
                 refusal.description
             )),
             (409, ApiError::CantGetUpdates) => Self::Webhook,
-            (409, _) if refusal.description.contains("webhook") => Self::Webhook,
+            // Also `terminated by setWebhook request`.
+            (409, _) if refusal.description.to_lowercase().contains("webhook") => Self::Webhook,
             (409, _) => Self::Conflict,
             (code, _) => Self::Unanswered(format!("error {code}: {}", refusal.description)),
         }
@@ -66,10 +69,10 @@ pub(super) async fn poll(client: &Client, offset: Option<i64>, timeout: Duration
         "allowed_updates": ALLOWED_UPDATES,
     }));
     let longest = timeout + ANSWER_MARGIN;
-    let call = client.call_with::<Vec<Value>>("getUpdates", &body, longest);
+    let call = client.call_with::<Vec<Box<RawValue>>>("getUpdates", &body, longest);
     let outcome = tokio::time::timeout(longest + WATCHDOG_MARGIN, call).await;
     match outcome {
-        Ok(Ok(updates)) => Polled::Updates(updates),
+        Ok(Ok(updates)) => Polled::Updates(updates.iter().map(|update| read(update)).collect()),
         Ok(Err(error @ CallError::Refused(_))) => Polled::Failed(Failure::from(error)),
         Ok(Err(error)) => {
             // A connection that has gone bad may stay so; fresh ones cost little.
@@ -83,9 +86,42 @@ pub(super) async fn poll(client: &Client, offset: Option<i64>, timeout: Duration
     }
 }
 
+/// Reads one update. Of what no reader takes (nested too deeply, half a character) its number is left, with which it is confirmed.
+fn read(update: &RawValue) -> Value {
+    #[derive(Deserialize)]
+    struct Numbered {
+        update_id: i64,
+    }
+    serde_json::from_str(update.get())
+        .or_else(|_| {
+            let Numbered { update_id } = serde_json::from_str(update.get())?;
+            Ok::<_, serde_json::Error>(json!({"update_id": update_id, "unreadable": {}}))
+        })
+        .unwrap_or_default()
+}
+
 fn without_null(mut body: Value) -> Value {
     if let Some(fields) = body.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(update: &str) -> Value {
+        read(serde_json::from_str::<&RawValue>(update).unwrap())
+    }
+
+    #[test]
+    fn unreadable_update_keeps_its_number() {
+        let deep = format!(r#"{{"update_id": 7, "message": {}{}}}"#, "[".repeat(500), "]".repeat(500));
+        let half_a_letter = r#"{"message": {"text": "\ud83d"}, "update_id": 7}"#;
+        for update in [deep.as_str(), half_a_letter] {
+            assert_eq!(read_text(update), json!({"update_id": 7, "unreadable": {}}));
+        }
+        assert_eq!(read_text(r#"{"update_id": 8, "poll": {}}"#)["poll"], json!({}));
+    }
 }

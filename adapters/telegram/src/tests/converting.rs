@@ -1,5 +1,7 @@
 //! Updates in, events out.
 
+#![expect(clippy::needless_pass_by_value, reason = "updates are written where they are used")]
+
 use crate::convert::{Bot, Converter};
 use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MoreToCome, Provenance, SenderKind};
 use proptest::prelude::*;

@@ -58,10 +58,11 @@ impl Shared {
         let updates = state.updates.put_in();
         let result = change(&mut state);
         state.version += 1;
-        let has_more = state.updates.put_in() != updates;
+        // A webhook ends what polls.
+        let is_heard = state.updates.put_in() != updates || state.updates.webhook.is_some();
         drop(state);
         self.changed.notify_all();
-        if has_more {
+        if is_heard {
             self.queued.notify_waiters();
         }
         result

@@ -258,6 +258,9 @@ async fn wait(shared: &Shared, polling: &Polling) -> Result<Vec<Value>, ApiError
         more.as_mut().enable();
         let is_late = tokio::time::Instant::now() >= deadline;
         let batch = shared.change(|state| {
+            if state.updates.webhook.is_some() {
+                return Err(ApiError::conflict("terminated by setWebhook request"));
+            }
             if state.updates.last_poll != polling.number {
                 return Err(ApiError::conflict(
                     "terminated by other getUpdates request; make sure that only one bot instance is running",
