@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result};
 use std::time::Duration;
 
 const FIRST_CHAT: i64 = 1_000_000;
-/// Two seconds in twenty pieces of some five tokens, as servers under load write them.
+/// Two seconds in pieces of some five tokens, as servers under load write them.
 const TWO_SECONDS: Form = Form {
-    first_ms: 100,
+    first_ms: 0,
     every_ms: 100,
-    pieces: 20,
+    pieces: 21,
     letters: 20,
     last_ms: 0,
 };
