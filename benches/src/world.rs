@@ -25,10 +25,11 @@ pub(crate) struct Settings {
     pub(crate) tables: &'static str,
 }
 
+/// The daemon comes first, so that it is gone before those whom it would miss.
 pub(crate) struct World {
+    pub(crate) daemon: Process,
     pub(crate) telegram: Telegram,
     pub(crate) model: Model,
-    pub(crate) daemon: Process,
     bench_verbose: bool,
     program: PathBuf,
     folder: TempDir,

@@ -6,7 +6,7 @@ use crate::process::monotonic_micros;
 use crate::report::Report;
 use crate::timeline::words;
 use crate::world::{Form, Settings, World, wait_for};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::time::Duration;
 
@@ -52,7 +52,10 @@ fn killed(bench: &Bench) -> Result<(f64, u32)> {
     world.model.answers(&BRISK)?;
     let begun = monotonic_micros();
     world.start_daemon_again()?;
-    world.wait_answered(1, Duration::from_secs(30))?;
+    ensure!(
+        world.wait_answered(1, Duration::from_secs(30))? == 1,
+        "the answer was not completed"
+    );
     let times = world.telegram.times_of(CHAT)?.context("the chat is there")?;
     let whole = times.last_shown().context("the bot has answered")?;
     // Whatever would come twice comes now.
@@ -67,7 +70,7 @@ fn while_down(bench: &Bench, report: &mut Report) -> Result<()> {
     world.daemon.kill()?;
     world.telegram.say(CHAT, &words(1, CHAT))?;
     world.start_daemon_again()?;
-    world.wait_answered(1, Duration::from_secs(30))?;
+    ensure!(world.wait_answered(1, Duration::from_secs(30))? == 1, "no answer came");
     std::thread::sleep(Duration::from_secs(1));
     let answers = world.telegram.messages(CHAT)?.len();
     let what = "message sent while down: answers";
