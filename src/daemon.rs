@@ -8,7 +8,7 @@ mod watch;
 pub use parts::{BuildError, known_tools, model_clients};
 
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{AccessMode, Settings};
 use crate::contested::Contested;
 use crate::delivery::{Pacer, PacerHandle};
 use crate::domain::TurnId;
@@ -64,7 +64,7 @@ impl Daemon {
         let max_size = settings.store.max_size_mib.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX));
         let store = Store::open(&settings.store.path, max_size, clock.clone())?;
         store
-            .declare_users(parts.users.clone())
+            .declare_users(parts.users.clone(), settings.access.mode == AccessMode::Open)
             .await
             .context("the users of the config could not be stored")?;
         let recovered = store

@@ -46,7 +46,10 @@ impl Rig {
     async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("cortex.db"), None, clock).unwrap();
-        store.declare_users(vec![declared("ann"), declared("bob")]).await.unwrap();
+        store
+            .declare_users(vec![declared("ann"), declared("bob")], false)
+            .await
+            .unwrap();
         let settings = RouterSettings {
             keywords: Keywords::default(),
             profile: "chat".into(),
