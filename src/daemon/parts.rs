@@ -173,6 +173,11 @@ impl Parts {
                 .iter()
                 .map(|connector| (connector.name.clone(), connector.outbound.capabilities().text_limit))
                 .collect(),
+            references_count_up: connectors
+                .iter()
+                .filter(|connector| connector.outbound.capabilities().references_count_up)
+                .map(|connector| connector.name.clone())
+                .collect(),
             replies_to_choices: connectors
                 .iter()
                 .filter(|connector| connector.outbound.capabilities().replies_to_choices)

@@ -24,7 +24,7 @@ fn ends_with(scene: &Scene, token: &str) -> String {
     let mut serving = scene.daemon.serve();
     let status = serving.wait_for_exit(SOON);
     let log = serving.log();
-    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(status.code(), Some(2), "{log}");
     assert!(!log.contains(token), "the token is told: {log}");
     assert!(!log.contains("panicked"), "{log}");
     log
