@@ -190,6 +190,8 @@ impl DaemonInbox {
 #[async_trait]
 impl Inbox for DaemonInbox {
     async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
+        // A wait is no attempt.
+        self.let_prompts_settle(connector, &batch).await;
         let count_attempts = self.count_attempts_until.is_some_and(|until| Instant::now() < until);
         let batch = if count_attempts {
             self.without_set_aside(connector, batch).await?
@@ -197,7 +199,6 @@ impl Inbox for DaemonInbox {
             self.counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
             batch
         };
-        self.let_prompts_settle(connector, &batch).await;
         let batch = Arc::new(batch);
         let taken = match self.take(connector, Arc::clone(&batch)).await {
             Err(error) if error.is_about_content() => {

@@ -190,6 +190,7 @@ impl Parts {
                 .map(|(connector, can)| (connector.name.clone(), can.announce_again_after))
                 .collect(),
             model_label: label.unwrap_or_default(),
+            max_attempts: settings.engine.max_attempts,
             contested,
         }
     }

@@ -58,6 +58,8 @@ pub struct RouterSettings {
     pub announce_again_after: BTreeMap<ConnectorName, Duration>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
+    /// How often an event may take the daemon down before it is set aside.
+    pub max_attempts: u32,
     /// Accounts that somebody else reads too; `/status` says so.
     pub contested: Contested,
 }

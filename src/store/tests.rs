@@ -62,6 +62,7 @@ impl Rig {
             replies_to_choices: BTreeSet::new(),
             announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
+            max_attempts: 3,
             contested: crate::contested::Contested::default(),
         };
         Self {

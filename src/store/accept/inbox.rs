@@ -10,10 +10,6 @@ use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
-/// after an unclean stop are attempts counted, so a count of three means three.
-const MAX_EVENT_ATTEMPTS: i64 = 3;
-
 /// The outcome of an event that was not handled.
 const SET_ASIDE: &str = "set aside";
 
@@ -39,7 +35,8 @@ impl Store {
     }
 
     /// Counts an attempt to handle an event, before it is handled; used after an unclean stop. When it took the daemon down too
-    /// often, it is set aside instead, and what its sender is told is given back.
+    /// often, it is set aside instead, and what its sender is told is given back. The first time is not counted on disk: only
+    /// after an unclean stop are attempts counted, so a count of three means three.
     pub async fn count_event_attempt(
         &self,
         connector: ConnectorName,
@@ -62,7 +59,7 @@ impl Store {
                 [connector.as_str(), event.id.as_str()],
                 |row| row.get(0),
             )?;
-            if attempts < MAX_EVENT_ATTEMPTS {
+            if attempts < i64::from(settings.max_attempts) {
                 return Ok(None);
             }
             Ok(Some(set_aside(connection, now, &connector, &event, &settings)?))
