@@ -67,7 +67,12 @@ impl Scripted {
             did,
             choices: choices.iter().map(|choice| choice.label.clone()).collect(),
         });
-        match self.script.lock().unwrap().pop_front() {
+        // No chat is told that it has moved to where it is: of several calls at once, any may come first.
+        let is_for_another =
+            |next: &mut Result<(), OutboundError>| matches!(next, Err(OutboundError::Moved { to }) if *to == at.chat);
+        let mut script = self.script.lock().unwrap();
+        let next = script.pop_front_if(|next| !is_for_another(next));
+        match next {
             Some(Err(error)) => Err(error),
             Some(Ok(())) | None => Ok(MessageRef::new(format!("m{}", calls.len()))),
         }

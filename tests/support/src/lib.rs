@@ -6,6 +6,8 @@ pub mod daemon;
 
 pub mod disk;
 
+pub mod hostile;
+
 pub mod llm;
 
 pub mod long;
