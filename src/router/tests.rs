@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::*;
 use cortex_chat::{Address, Sender};
 use jiff::Timestamp;
