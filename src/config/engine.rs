@@ -36,7 +36,7 @@ pub struct EngineSettings {
     pub model_timeout: Duration,
     /// How often one turn may stop to ask.
     pub max_gates_per_turn: u32,
-    /// How often a turn is tried in all when its processing crashes the daemon.
+    /// How often a turn or an event is tried in all when its processing crashes the daemon.
     pub max_attempts: u32,
     /// How many turns run side by side.
     pub concurrent_turns: u32,

@@ -4,8 +4,10 @@ use super::scheduler::Scheduler;
 use crate::failpoint;
 use crate::store::{RouterSettings, Store, StoreError};
 use async_trait::async_trait;
-use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventKind, Inbox, InboxError, Receipt};
-use std::sync::Arc;
+use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventId, EventKind, Inbox, InboxError, Receipt};
+use futures_util::future::join_all;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -27,6 +29,8 @@ pub(super) struct DaemonInbox {
     /// After a crash each event is counted before it is handled, so that one that crashes the daemon is set aside in the end.
     /// What the platforms deliver again comes soon; after this instant, events are new.
     count_attempts_until: Option<Instant>,
+    /// The events that were counted since the start: handing one over again is not another attempt.
+    counted: Mutex<HashSet<EventId>>,
 }
 
 impl DaemonInbox {
@@ -43,27 +47,49 @@ impl DaemonInbox {
             router,
             report,
             count_attempts_until: after_crash.then(|| Instant::now() + SUSPICIOUS_AFTER_CRASH),
+            counted: Mutex::default(),
         }
     }
 
     async fn without_set_aside(&self, connector: &ConnectorName, mut batch: EventBatch) -> Result<EventBatch, InboxError> {
         let mut kept = Vec::with_capacity(batch.events.len());
         for event in batch.events {
+            if self.was_counted(&event) {
+                kept.push(event);
+                continue;
+            }
             let router = Arc::clone(&self.router);
             match self.store.count_event_attempt(connector.clone(), &event, router).await {
-                Ok(None) => kept.push(event),
+                Ok(None) => {
+                    self.note_counted(&event);
+                    kept.push(event);
+                }
                 Ok(Some(told)) => {
                     tracing::error!(event.id = %event.id, connector.name = %connector, "an event was set aside: handling it failed too often");
                     self.scheduler.show(told);
                 }
                 Err(error) if error.is_about_content() => {
-                    self.set_aside(connector, &event, &error).await.map_err(refused)?
+                    self.set_aside(connector, &event, &error).await.map_err(refused)?;
                 }
                 Err(error) => return Err(refused(error)),
             }
         }
         batch.events = kept;
         Ok(batch)
+    }
+
+    fn was_counted(&self, event: &Event) -> bool {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&event.id)
+    }
+
+    fn note_counted(&self, event: &Event) {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(event.id.clone());
     }
 
     /// Stores events and begins what follows from them.
@@ -97,7 +123,9 @@ impl DaemonInbox {
             }
             match taken {
                 Ok(taken) => receipt.replies.extend(taken.replies),
-                Err(error) if error.is_about_content() => self.set_aside(connector, event, &error).await?,
+                Err(error) if error.is_about_content() => {
+                    self.set_aside(connector, event, &error).await?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -141,28 +169,36 @@ impl DaemonInbox {
         let Some(pacer) = self.scheduler.engine().pacers.get(connector) else {
             return;
         };
-        for event in &batch.events {
+        let may_answer = |event: &&Event| {
             // A choice names its question by itself.
             let names_it = matches!(event.kind, EventKind::Stop | EventKind::Choice { .. });
-            if names_it || !self.router.may_be_about_the_gate(event) {
-                continue;
+            !names_it && self.router.may_be_about_the_gate(event)
+        };
+        let answers = batch.events.iter().filter(may_answer);
+        let settled = join_all(answers.map(|event| async {
+            // Without an open question there, nothing can be answered.
+            let chat = event.address.chat.clone();
+            if let Ok(true) = self.store.has_open_question(connector.clone(), chat).await {
+                pacer.settled(&event.address.chat).await;
             }
-            // A platform that is slow to answer must not hold up the intake.
-            let _ = tokio::time::timeout(LONGEST_SETTLING, pacer.settled(&event.address.chat)).await;
-        }
+        }));
+        // A platform that is slow to answer must not hold up the intake.
+        let _ = tokio::time::timeout(LONGEST_SETTLING, settled).await;
     }
 }
 
 #[async_trait]
 impl Inbox for DaemonInbox {
     async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
+        // A wait is no attempt.
+        self.let_prompts_settle(connector, &batch).await;
         let count_attempts = self.count_attempts_until.is_some_and(|until| Instant::now() < until);
         let batch = if count_attempts {
             self.without_set_aside(connector, batch).await?
         } else {
+            self.counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
             batch
         };
-        self.let_prompts_settle(connector, &batch).await;
         let batch = Arc::new(batch);
         let taken = match self.take(connector, Arc::clone(&batch)).await {
             Err(error) if error.is_about_content() => {

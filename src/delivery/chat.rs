@@ -19,7 +19,7 @@ const SHOWN_REMEMBERED: usize = 32;
 
 /// How long it is waited before a message is sent again that may have arrived, where nobody can be asked. It is sent again once, at
 /// a time when the platform answers: one that arrives each time without a word would fill the chat.
-const UNANSWERED_WAITS: [Duration; 1] = [Duration::from_secs(2)];
+const SECOND_TRY_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) struct Chat {
     kind: ChatKind,
@@ -41,8 +41,8 @@ pub(super) struct Chat {
 /// A message that is to be shown.
 struct Waiting {
     row: MessageRow,
-    /// Sends of this content that may have arrived.
-    unanswered: usize,
+    /// A send of this content may have arrived.
+    is_unanswered: bool,
     /// It is not sent again before this; others go past it.
     due: Option<Instant>,
 }
@@ -50,8 +50,8 @@ struct Waiting {
 /// What a chat needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// A call now.
-    Call(Urgency),
+    /// A call now, and another look then, in case the call is not made before: something more urgent may be due.
+    Call(Urgency, Option<Instant>),
     /// Another look then.
     Look(Instant),
     Nothing,
@@ -138,14 +138,14 @@ impl Chat {
                 waiting.row = row;
             }
             if is_newer {
-                (waiting.unanswered, waiting.due) = (0, None);
+                (waiting.is_unanswered, waiting.due) = (false, None);
             }
             return;
         }
         self.order += 1;
         let waiting = Waiting {
             row,
-            unanswered: 0,
+            is_unanswered: false,
             due: None,
         };
         self.rows.insert((urgency_of(&waiting.row), self.order), waiting);
@@ -181,13 +181,13 @@ impl Chat {
             .map(|growing| growing.age(now))
             .max()
             .unwrap_or_default();
-        let next = self.rows.iter().find(|(_, waiting)| waiting.is_due(now));
-        if let Some(((urgency, _), _)) = next {
-            let free_at = self.pace.free_at(now, *urgency, age, limits);
-            return free_at.map_or(Need::Call(*urgency), Need::Look);
+        let due_later = self.rows.values().filter_map(|waiting| waiting.due).filter(|due| *due > now);
+        let mut earliest = due_later.min();
+        if let Some((urgency, _)) = self.next_row(now) {
+            let free_at = self.pace.free_at(now, urgency, age, limits);
+            return free_at.map_or(Need::Call(urgency, earliest), Need::Look);
         }
         let mut most_urgent: Option<Urgency> = None;
-        let mut earliest = self.rows.values().filter_map(|waiting| waiting.due).min();
         for wish in self.growing.values().filter_map(|growing| growing.wish(now, capabilities)) {
             let free_at = self.pace.free_at(now, wish.urgency, age, limits).max(Some(wish.from));
             match free_at.filter(|at| *at > now) {
@@ -196,19 +196,32 @@ impl Chat {
             }
         }
         match (most_urgent, earliest) {
-            (Some(urgency), _) => Need::Call(urgency),
+            (Some(urgency), at) => Need::Call(urgency, at),
             (None, Some(at)) => Need::Look(at),
             (None, None) => Need::Nothing,
         }
     }
 
+    /// The row whose turn it is. What is not due is passed by, but not by the parts that follow it in the same text.
+    fn next_row(&self, now: Instant) -> Option<(Urgency, &Waiting)> {
+        let waits_before = |place: &(Urgency, u64), row: &MessageRow| {
+            let earlier = self.rows.range(..place).map(|(_, waiting)| waiting);
+            let mut held_up = earlier.filter(|waiting| !waiting.is_due(now));
+            held_up.any(|waiting| row.id.follows(&waiting.row.id))
+        };
+        self.rows
+            .iter()
+            .find(|(place, waiting)| waiting.is_due(now) && !waits_before(place, &waiting.row))
+            .map(|((urgency, _), waiting)| (*urgency, waiting))
+    }
+
     /// Begins the call that it needs; `None` where it no longer needs one.
     pub(super) fn begin_call(&mut self, now: Instant, capabilities: &Capabilities) -> Option<(Address, Task)> {
-        let Need::Call(urgency) = self.need(now, capabilities) else {
+        let Need::Call(urgency, _) = self.need(now, capabilities) else {
             return None;
         };
-        let begun = match self.rows.values().find(|waiting| waiting.is_due(now)) {
-            Some(waiting) => Some((waiting.row.address.clone(), waiting.task(capabilities))),
+        let begun = match self.next_row(now) {
+            Some((_, waiting)) => Some((waiting.row.address.clone(), waiting.task(capabilities))),
             None => self.growing_task(urgency, now, capabilities),
         };
         self.busy = begun.is_some();
@@ -240,7 +253,7 @@ impl Chat {
         }
         let was_typing = matches!(ended.task, Task::Signal(_));
         // The pace is that of the calls themselves, not of the intents stored before them.
-        self.pace.count(&ended.calls, was_typing);
+        self.pace.count(&ended.calls);
         let asked_wait = self.pace.take_outcome(now, &ended.result, was_typing);
         if let Err(OutboundError::Moved { .. }) = ended.result {
             // What else waited is not wanted in the new chat: questions are put again there under other names.
@@ -296,8 +309,7 @@ impl Chat {
             Err(OutboundError::Unknown(_)) if is_new => {
                 row.maybe_sent = true;
                 if newest.is_some() {
-                    waiting.due = UNANSWERED_WAITS.get(waiting.unanswered).map(|wait| now + *wait);
-                    waiting.unanswered += 1;
+                    (waiting.is_unanswered, waiting.due) = (true, Some(now + SECOND_TRY_AFTER));
                 }
             }
             Err(
@@ -319,7 +331,7 @@ impl Chat {
     pub(super) fn move_to(&mut self, chat: &ChatId) {
         for waiting in self.rows.values_mut() {
             waiting.row.move_to(chat);
-            (waiting.unanswered, waiting.due) = (0, None);
+            (waiting.is_unanswered, waiting.due) = (false, None);
         }
         for growing in self.growing.values_mut() {
             growing.move_to(chat);
@@ -355,7 +367,7 @@ impl Waiting {
             reference: row.reference.clone(),
             sent_at: row.sent_at,
             maybe_sent: row.maybe_sent,
-            is_last_try: !can_be_asked && self.unanswered >= UNANSWERED_WAITS.len(),
+            is_last_try: !can_be_asked && self.is_unanswered,
             content: row.desired.clone(),
             version: Some(row.desired_version),
             live: None,

@@ -270,12 +270,18 @@ impl Pacer {
     /// Puts a chat that needs a call into the queue, or notes when to look at it again.
     fn line_up(&mut self, key: &ChatKey, now: Instant) {
         let Some(chat) = self.chats.get_mut(key) else { return };
-        let wake_at = match chat.need(now, &self.capabilities) {
-            Need::Call(urgency) => return self.queue.join(key, urgency),
+        let need = chat.need(now, &self.capabilities);
+        let wake_at = match need {
+            Need::Call(urgency, at) => {
+                self.queue.join(key, urgency);
+                at
+            }
             Need::Look(at) => Some(at),
             Need::Nothing => chat.is_idle().then_some(now + CHAT_KEPT),
         };
-        self.queue.leave(key);
+        if !matches!(need, Need::Call(..)) {
+            self.queue.leave(key);
+        }
         if let Some(wake_at) = wake_at {
             if let Some(earlier) = chat.wake.replace(wake_at) {
                 self.timers.remove(&(earlier, key.clone()));

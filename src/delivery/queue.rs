@@ -102,6 +102,12 @@ impl Queue {
         (self.calls.len() == limit).then(|| self.calls[0] + SECOND)
     }
 
+    /// Whether a chat waits for its turn.
+    #[cfg(test)]
+    pub(super) fn has(&self, chat: &ChatKey) -> bool {
+        self.places.contains_key(chat)
+    }
+
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.places.is_empty()

@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod moved;
 mod refusals;
+mod simulated;
 
 use super::*;
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use cortex_chat::{
     MessageRef, Outbound, OutboundError, OutgoingMessage, SendKey, Signal, TextLimit, TextUnit,
 };
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,8 @@ struct Scripted {
     capabilities: Capabilities,
     script: Mutex<VecDeque<Result<(), OutboundError>>>,
     arrived: Mutex<Option<MessageRef>>,
+    /// How often it does not answer when it is asked whether something has arrived.
+    silence: AtomicU32,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -63,7 +67,12 @@ impl Scripted {
             did,
             choices: choices.iter().map(|choice| choice.label.clone()).collect(),
         });
-        match self.script.lock().unwrap().pop_front() {
+        // No chat is told that it has moved to where it is: of several calls at once, any may come first.
+        let is_for_another =
+            |next: &mut Result<(), OutboundError>| matches!(next, Err(OutboundError::Moved { to }) if *to == at.chat);
+        let mut script = self.script.lock().unwrap();
+        let next = script.pop_front_if(|next| !is_for_another(next));
+        match next {
             Some(Err(error)) => Err(error),
             Some(Ok(())) | None => Ok(MessageRef::new(format!("m{}", calls.len()))),
         }
@@ -94,6 +103,10 @@ impl Outbound for Scripted {
     }
 
     async fn find(&self, _at: &Address, _key: &SendKey) -> Result<Option<MessageRef>, OutboundError> {
+        let silent = |left: u32| left.checked_sub(1);
+        if self.silence.fetch_update(Ordering::SeqCst, Ordering::SeqCst, silent).is_ok() {
+            return Err(unknown());
+        }
         Ok(self.arrived.lock().unwrap().clone())
     }
 }
@@ -121,6 +134,7 @@ fn capabilities() -> Capabilities {
         threads: false,
         typing_every: Some(Duration::from_secs(5)),
         idempotent_sends: false,
+        references_count_up: false,
         replies_to_choices: false,
         can_find_sends: false,
         keeps_messages: true,
@@ -165,6 +179,7 @@ impl Rig {
             capabilities,
             script: Mutex::new(script.into()),
             arrived: Mutex::new(None),
+            silence: AtomicU32::new(0),
             calls: Mutex::new(Vec::new()),
         });
         let outbound = Arc::clone(&platform) as Arc<dyn Outbound>;

@@ -123,6 +123,7 @@ pub fn is_code(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Option<Spoken> {
         Keywords::default().read(text)
@@ -189,5 +190,92 @@ mod tests {
         let codes: std::collections::BTreeSet<_> = (0..5000).map(code).collect();
         assert_eq!(codes.len(), 5000);
         assert!(codes.iter().all(|code| is_code(code)));
+    }
+
+    /// A word of the lists, in any case.
+    fn any_keyword() -> impl Strategy<Value = (String, Word)> {
+        let Keywords {
+            yes,
+            session,
+            always,
+            no,
+            show,
+            ..
+        } = Keywords::default();
+        let lists = [
+            (yes, Word::Yes),
+            (session, Word::Session),
+            (always, Word::Always),
+            (no, Word::No),
+            (show, Word::Show),
+        ];
+        let words = lists
+            .into_iter()
+            .flat_map(|(list, word)| list.into_iter().map(move |typed| (typed, word)));
+        let words = prop::sample::select(words.collect::<Vec<_>>());
+        (words, any::<u16>()).prop_map(|((typed, word), case)| (in_any_case(&typed, case), word))
+    }
+
+    fn in_any_case(typed: &str, case: u16) -> String {
+        let letters = typed.chars().enumerate().map(|(place, letter)| {
+            if case >> (place % 16) & 1 == 1 {
+                letter.to_ascii_uppercase()
+            } else {
+                letter
+            }
+        });
+        letters.collect()
+    }
+
+    /// What does not matter between words, and around them.
+    const BLANK: &str = "[ \t\n.。\u{a0}\u{3000}]{1,3}";
+
+    proptest! {
+        #[test]
+        fn any_case_and_blanks_around_a_keyword_mean_the_same(
+            (typed, word) in any_keyword(), number: u32, before in BLANK, between in BLANK, after in BLANK,
+        ) {
+            let code = code(number.into());
+            let cases = [
+                (String::new(), About::Unnamed),
+                (code.to_lowercase(), About::Code(code.clone())),
+                (code.clone(), About::Code(code)),
+                ("aLL".to_owned(), About::All),
+            ];
+            for (named, about) in cases {
+                let text = format!("{before}{typed}{between}{named}{after}");
+                prop_assert_eq!(read(&text), Some(Spoken { word, about }), "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn a_keyword_in_other_words_means_nothing((typed, _) in any_keyword(), other in "[a-z!?,;:’'é日0-9]{1,12}") {
+            // Said otherwise, these are answers.
+            prop_assume!(Keywords::default().word(&other).is_none() && other != "all" && !is_code(&other));
+            for text in [
+                format!("{typed} {other}"),
+                format!("{other} {typed}"),
+                format!("{typed} all {other}"),
+                format!("{typed} K7 {other}"),
+                format!("{typed}, {other}"),
+                format!("{typed} {typed}"),
+            ] {
+                prop_assert_eq!(read(&text), None, "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn any_text_means_no_more_than_its_words(text in any::<String>()) {
+            let words = text.to_lowercase().replace(['.', '。'], " ");
+            let count = words.split_whitespace().count();
+            if let Some(Spoken { about, .. }) = read(&text) {
+                prop_assert_eq!(count, if about == About::Unnamed { 1 } else { 2 });
+            }
+        }
+
+        #[test]
+        fn codes_differ_and_are_read_back(one: u32, other: u32) {
+            prop_assert_eq!(code(one.into()) == code(other.into()), one == other);
+        }
     }
 }

@@ -12,11 +12,6 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_cortex");
 /// Generous: the machine may be busy with other tests.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// Whether the tests that have a long form run it: `CORTEX_LONG=1`.
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("CORTEX_LONG").is_some_and(|long| long != "0")
-}
-
 /// The last line of every prompt on the console.
 pub(crate) const HOW_TO_ANSWER: &str = "to answer, or `> ` and a reason to refuse.";
 

@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod crash;
+mod gate;
+mod groups;
+mod killed;
 mod pace;
+mod requests;
 mod scene;
 mod story;

@@ -39,6 +39,23 @@ async fn lost_answer_to_a_passing_picture_is_no_try_of_the_final() {
 }
 
 #[tokio::test]
+async fn second_try_waits_until_the_platform_answers() {
+    let (rig, mut pacer) = Rig::at_rest(capabilities(), vec![Err(unknown())]);
+    rig.platform.silence.store(4, Ordering::SeqCst);
+    rig.pacer.show(vec![notice("a", "home", "one")]);
+    for seconds in [3, 10, 20, 40] {
+        pacer.pass(Duration::from_secs(seconds)).await;
+        assert_eq!(rig.did(), [sent("one")]);
+    }
+    pacer.pass(Duration::from_secs(80)).await;
+    assert_eq!(rig.did(), [sent("one"), sent("one")]);
+    assert_eq!(
+        rig.stored::<i64>("SELECT count(*) FROM audit WHERE kind = 'undeliverable'"),
+        0
+    );
+}
+
+#[tokio::test]
 async fn send_that_can_be_looked_up_is_not_made_again() {
     let can_find = Capabilities {
         can_find_sends: true,
@@ -325,4 +342,18 @@ async fn message_that_cannot_be_read_holds_up_no_other() {
     }
     let audited = "SELECT count(*) FROM audit WHERE kind = 'undeliverable' AND json_extract(body, '$.message') LIKE '%.1'";
     assert_eq!(rig.stored::<i64>(audited), 1, "once");
+}
+
+#[tokio::test]
+async fn later_parts_of_a_text_wait_for_one_that_may_have_arrived() {
+    let (rig, mut pacer) = Rig::at_rest(capabilities(), vec![Err(unknown())]);
+    let part = |number, text| row(MessageId::notice("a", number), "home", text);
+    rig.pacer
+        .show(vec![part(0, "one"), part(1, "two"), notice("b", "home", "else")]);
+    pacer.settle().await;
+    pacer.pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.did(), [sent("one"), sent("else")]);
+    pacer.pass(Duration::from_secs(4)).await;
+    pacer.pass(Duration::from_secs(4)).await;
+    assert_eq!(rig.did()[2..], [sent("one"), sent("two")]);
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod world;
+
 use super::*;
 use crate::domain::{SessionId, UserName};
 use crate::models::{Finish, TokenUsage, ToolCall};

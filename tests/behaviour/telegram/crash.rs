@@ -2,11 +2,12 @@
 //! and that is counted. The process dies, or the power fails, so that what was not synced to the disk is lost too.
 
 use crate::crash::{arrivals, side_by_side};
-use crate::support::{PROGRAM, SOON, Stored, is_long, read, results, said, write};
+use crate::support::{PROGRAM, SOON, Stored, read, results, said, write};
 use cortex::failpoint;
 use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::disk::Kept;
 use cortex_test_support::llm::{LlmFake, Reply, Request};
+use cortex_test_support::long::is_long;
 use cortex_test_support::telegram::TelegramFake;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

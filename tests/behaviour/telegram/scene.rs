@@ -4,7 +4,7 @@ use crate::gate::clerk;
 use crate::support::{PROGRAM, SOON, Stored, said};
 use cortex_test_support::daemon::{Serving, TestDaemon};
 use cortex_test_support::llm::{LlmFake, Reply, Request};
-use cortex_test_support::telegram::{BotMessage, MessageHandle, Options, TelegramFake};
+use cortex_test_support::telegram::{BotMessage, MessageHandle, Options, Say, TelegramFake};
 use std::time::Duration;
 
 /// The pause before each word of an answer that counts.
@@ -96,6 +96,16 @@ impl Scene {
         self.asked(request)
     }
 
+    /// Sends a message, and waits until the daemon has made up its mind about it.
+    #[track_caller]
+    pub(super) fn heard(&self, say: Say<'_>) -> MessageHandle {
+        let message = say.send();
+        let MessageHandle { chat, message_id } = message;
+        let decided = format!("SELECT count(*) FROM event WHERE event_id LIKE '%:m:{chat}:{message_id}' AND outcome <> ''");
+        self.stored().becomes(&decided, 1);
+        message
+    }
+
     /// Waits for the prompt that replies to a request, until it is on record.
     #[track_caller]
     pub(super) fn asked(&self, request: MessageHandle) -> Asked {
@@ -125,6 +135,16 @@ impl Scene {
             self.telegram.transcript(message.chat)
         );
         self.telegram.message(message)
+    }
+
+    /// Waits for an answer that has these words and no longer grows.
+    #[track_caller]
+    pub(super) fn wait_for_final(&self, chat: i64, words: &str) -> BotMessage {
+        let is_it = |message: &BotMessage| message.text.contains(words) && message.keyboard.is_empty();
+        let messages = self.telegram.wait_for(chat, |messages| messages.iter().any(is_it), SOON);
+        self.stored()
+            .becomes("SELECT count(*) FROM message WHERE shown_version < desired_version", 0);
+        messages.into_iter().rfind(is_it).unwrap()
     }
 
     /// The bot's messages at home that hold these words.

@@ -6,7 +6,15 @@ pub mod daemon;
 
 pub mod disk;
 
+pub mod hostile;
+
 pub mod llm;
+
+pub mod long;
+
+pub mod markdown;
+
+pub mod random;
 
 pub mod telegram;
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::TextUnit;
+use cortex_test_support::long::cases;
+use cortex_test_support::markdown::examples;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use unicode_segmentation::UnicodeSegmentation;
@@ -366,7 +368,7 @@ fn markup_text() -> impl Strategy<Value = String> {
 }
 
 fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof![3 => markup_text(), 1 => ".{0,300}"]
+    prop_oneof![3 => markup_text(), 2 => examples_joined(), 1 => ".{0,300}"]
 }
 
 fn any_limit() -> impl Strategy<Value = TextLimit> {
@@ -374,8 +376,38 @@ fn any_limit() -> impl Strategy<Value = TextLimit> {
     (16_usize..200, unit).prop_map(|(max, unit)| TextLimit { max, unit })
 }
 
+/// Every prefix of the examples of the specification, with what is open closed and cut.
+#[test]
+fn every_prefix_of_every_example_fits_and_joins_to_the_whole() {
+    let limit = TextLimit {
+        max: 16,
+        unit: TextUnit::Utf16,
+    };
+    for example in examples() {
+        check_parts(&Document::parse(example), limit);
+        for (end, _) in example.char_indices() {
+            let prefix = &example[..end];
+            assert!(prefix.starts_with(partial::presentable(prefix)));
+            check_parts(&Document::parse_partial(prefix), limit);
+        }
+    }
+}
+
+/// Examples after one another, which change what each of them means.
+fn examples_joined() -> impl Strategy<Value = String> {
+    let example = prop::sample::select(examples());
+    let joint = prop::sample::select(vec!["", "\n", "\n\n", "> ", "- ", "\t"]);
+    let pieces = prop::collection::vec((joint, example), 1..6);
+    pieces.prop_map(|pieces| {
+        pieces
+            .into_iter()
+            .flat_map(|(joint, example)| [joint.to_owned(), example])
+            .collect()
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2000)))]
 
     #[test]
     fn parts_fit_and_join_to_the_whole(text in any_text(), limit in any_limit()) {

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn read_text(update: &str) -> Value {
-        read(serde_json::from_str::<&RawValue>(update).unwrap())
+        read(serde_json::from_str::<&RawValue>(update).expect("it is JSON"))
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::*;
 use cortex_chat::{Choice, ChoiceStyle, TextLimit};
+use cortex_test_support::long::cases;
+use cortex_test_support::markdown::examples;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use teloxide::types::MessageEntityKind;
@@ -303,11 +305,35 @@ fn markup_text() -> impl Strategy<Value = String> {
 }
 
 fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof![3 => markup_text(), 1 => "(?s).{0,300}"]
+    prop_oneof![3 => markup_text(), 2 => examples_joined(), 1 => "(?s).{0,300}"]
+}
+
+/// Every prefix of the examples of the `CommonMark` specification, with what is open closed.
+#[test]
+fn every_prefix_of_every_example_is_legal() {
+    for example in examples() {
+        check_document(&Document::parse(example));
+        for (end, _) in example.char_indices() {
+            check_document(&Document::parse_partial(&example[..end]));
+        }
+    }
+}
+
+/// Examples after one another, which change what each of them means.
+fn examples_joined() -> impl Strategy<Value = String> {
+    let example = prop::sample::select(examples());
+    let joint = prop::sample::select(vec!["", "\n", "\n\n", "> ", "- ", "\t"]);
+    let pieces = prop::collection::vec((joint, example), 1..6);
+    pieces.prop_map(|pieces| {
+        pieces
+            .into_iter()
+            .flat_map(|(joint, example)| [joint.to_owned(), example])
+            .collect()
+    })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(2000)))]
 
     #[test]
     fn any_text_is_legal_and_whole(text in any_text()) {
@@ -318,7 +344,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(cases(60)))]
 
     #[test]
     fn any_long_text_fits_when_split(pieces in prop::collection::vec(any_text(), 1..8), times in 1_usize..40) {

@@ -7,7 +7,7 @@ use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MoreToCome, Prove
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn converter() -> Converter {
+pub(super) fn converter() -> Converter {
     Converter {
         connector: "telegram".into(),
         bot: Bot {
@@ -23,7 +23,7 @@ fn event(update: &Value) -> Event {
 }
 
 /// A message of ann in a private chat, with more fields or others.
-fn private(more: &Value) -> Value {
+pub(super) fn private(more: &Value) -> Value {
     let mut message = json!({
         "message_id": 7, "date": 1_700_000_000,
         "from": {"id": 5, "is_bot": false, "first_name": "Ann", "last_name": "Lee"},
@@ -34,7 +34,7 @@ fn private(more: &Value) -> Value {
 }
 
 /// The same in a group.
-fn group(more: &Value) -> Value {
+pub(super) fn group(more: &Value) -> Value {
     let mut message = private(&json!({"chat": {"id": -40, "type": "group", "title": "Us"}}));
     merge(&mut message, more);
     message
@@ -274,6 +274,13 @@ fn press_names_presser_choice_and_message() {
 fn upgraded_group_tells_its_new_id() {
     let moved = group(&json!({"migrate_to_chat_id": -100_777_i64}));
     let event = event(&json!({"update_id": 5, "message": moved}));
+    let EventKind::Moved { to } = event.kind else {
+        panic!("not moved")
+    };
+    assert_eq!((event.address.chat.as_str(), to.as_str()), ("-40", "-100777"));
+    // The new chat tells the same.
+    let there = json!({"migrate_from_chat_id": -40, "chat": {"id": -100_777_i64, "type": "supergroup"}});
+    let event = self::event(&json!({"update_id": 6, "message": group(&there)}));
     let EventKind::Moved { to } = event.kind else {
         panic!("not moved")
     };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// A message of Alice's as Telegram sends it, with fields set, or taken out by null.
-fn message(scene: &Scene, number: i64, fields: Value) -> Value {
+fn message(scene: &Scene, number: i64, fields: &Value) -> Value {
     let mut message = json!({
         "message_id": number,
         "from": {"id": scene.alice, "is_bot": false, "first_name": "Alice"},
@@ -125,7 +125,7 @@ fn messages_with_absurd_fields_are_read_as_far_as_they_go() {
         if fields.get("text").is_none() {
             fields["text"] = json!(name);
         }
-        let update = message(&scene, 1_000 + number as i64, fields);
+        let update = message(&scene, 1_000 + number as i64, &fields);
         scene.telegram.push_raw_update(json!({ "message": update }));
     }
     let _serving = scene.serve();
@@ -150,7 +150,7 @@ fn messages_with_absurd_fields_are_read_as_far_as_they_go() {
 fn rich_message_is_read_for_its_words() {
     let scene = Scene::new();
     let rich = json!({"blocks": [{"type": "paragraph", "text": [{"type": "bold", "text": "Buy"}, " some milk"]}]});
-    let update = message(&scene, 1_000, json!({"text": null, "rich_message": rich}));
+    let update = message(&scene, 1_000, &json!({"text": null, "rich_message": rich}));
     scene.telegram.push_raw_update(json!({ "message": update }));
     let _serving = scene.serve();
     goes_on(&scene, "hello");
@@ -173,7 +173,7 @@ fn words_of_control_characters_do_no_harm() {
         scene.telegram.say(scene.home, scene.alice, text);
     }
     let long = "long ".repeat(200_000);
-    let update = message(&scene, 9_000, json!({ "text": long }));
+    let update = message(&scene, 9_000, &json!({ "text": long }));
     scene.telegram.push_raw_update(json!({ "message": update }));
     goes_on(&scene, "hello");
 }

@@ -1,6 +1,7 @@
 //! The record, read from its start: files and their names as a disk has them, and what of it was synced.
 
 use super::Kept;
+use crate::random::Random;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -275,32 +276,26 @@ impl Content {
 /// Decides what is kept.
 struct Luck {
     kept: Kept,
-    state: u64,
+    random: Random,
 }
 
 impl Luck {
     fn new(kept: Kept) -> Self {
-        let state = match kept {
+        let seed = match kept {
             Kept::Some(seed) => seed,
             Kept::Nothing | Kept::NothingAtAll | Kept::Everything => 0,
         };
-        Self { kept, state }
-    }
-
-    fn next(&mut self) -> u64 {
-        // SplitMix64: neighbouring seeds have nothing in common.
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self {
+            kept,
+            random: Random::new(seed),
+        }
     }
 
     fn keeps(&mut self) -> bool {
         match self.kept {
             Kept::Nothing | Kept::NothingAtAll => false,
             Kept::Everything => true,
-            Kept::Some(_) => self.next().is_multiple_of(2),
+            Kept::Some(_) => self.random.chance(50),
         }
     }
 
@@ -308,7 +303,7 @@ impl Luck {
         match self.kept {
             Kept::Nothing | Kept::NothingAtAll => 0,
             Kept::Everything => count,
-            Kept::Some(_) => (self.next() % (count as u64 + 1)) as usize,
+            Kept::Some(_) => self.random.place(count + 1),
         }
     }
 }

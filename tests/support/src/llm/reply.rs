@@ -1,5 +1,6 @@
 //! What the fake answers: status, headers, and a body given out piece by piece.
 
+use crate::random::Random;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -194,7 +195,7 @@ impl Reply {
 
     /// The pieces as they are written.
     pub(super) fn writes(&self) -> Vec<Piece> {
-        let mut random = Random(match self.split {
+        let mut random = Random::new(match self.split {
             Split::Random(seed) => seed,
             _ => 0,
         });
@@ -222,24 +223,11 @@ fn cut(bytes: &[u8], split: Split, random: &mut Random, writes: &mut Vec<Piece>)
         let size = match split {
             Split::Pieces | Split::Whole => rest.len(),
             Split::Every(size) => size.max(1),
-            Split::Random(_) => 1 + (random.next() % 40) as usize,
+            Split::Random(_) => 1 + random.place(40),
         };
         let (piece, others) = rest.split_at(size.min(rest.len()));
         writes.push(Piece::Bytes(piece.to_vec()));
         rest = others;
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    /// Good enough for places to cut at, and the same everywhere.
-    fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
     }
 }
 
