@@ -41,7 +41,9 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("cortex: {error:#}");
-        let is_config = error.downcast_ref::<crate::config::ConfigErrors>().is_some();
+        // A token that is refused is a setting that is wrong.
+        let is_config = error.downcast_ref::<crate::config::ConfigErrors>().is_some()
+            || matches!(error.downcast_ref(), Some(cortex_chat::InboundError::Fatal(_)));
         if is_config { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }

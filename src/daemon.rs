@@ -8,7 +8,7 @@ mod watch;
 pub use parts::{BuildError, known_tools, model_clients};
 
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{AccessMode, Settings};
 use crate::contested::Contested;
 use crate::delivery::{Pacer, PacerHandle};
 use crate::domain::TurnId;
@@ -23,6 +23,7 @@ use parts::Parts;
 use scheduler::Scheduler;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -64,7 +65,7 @@ impl Daemon {
         let max_size = settings.store.max_size_mib.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX));
         let store = Store::open(&settings.store.path, max_size, clock.clone())?;
         store
-            .declare_users(parts.users.clone())
+            .declare_users(parts.users.clone(), settings.access.mode == AccessMode::Open)
             .await
             .context("the users of the config could not be stored")?;
         let recovered = store
@@ -118,8 +119,11 @@ impl Daemon {
         tasks.spawn(watch::ready_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::forgotten_turns(Arc::clone(&scheduler), intake.clone()));
         tasks.spawn(watch::handed_over(Arc::clone(&scheduler), intake.clone()));
+        tasks.spawn(watch::forgetting(Arc::clone(&scheduler), intake.clone()));
+        let reading = Arc::new(AtomicUsize::new(connectors.len()));
         for connector in connectors {
-            tasks.spawn(read(connector, Arc::clone(&inbox), intake.clone(), fail.clone()));
+            let (inbox, reading) = (Arc::clone(&inbox), Arc::clone(&reading));
+            tasks.spawn(read(connector, inbox, intake.clone(), reading, fail.clone()));
         }
         Ok(Self {
             engine,
@@ -194,17 +198,27 @@ async fn show_what_waits(
     Ok(())
 }
 
+/// Reads a platform until the intake ends. A connector that a person must mend ends alone; the last one takes the daemon with it.
 async fn read(
     connector: Connector,
     inbox: Arc<DaemonInbox>,
     intake: CancellationToken,
+    reading: Arc<AtomicUsize>,
     fail: mpsc::UnboundedSender<anyhow::Error>,
 ) {
     let name = connector.name.clone();
-    if let Err(error) = connector.inbound.run(inbox, intake.clone()).await
-        && !intake.is_cancelled()
-    {
-        let error = anyhow::Error::new(error).context(format!("the connector {name} can no longer read"));
+    let Err(error) = connector.inbound.run(inbox, intake.clone()).await else {
+        return;
+    };
+    if intake.is_cancelled() {
+        return;
+    }
+    let others = reading.fetch_sub(1, Ordering::SeqCst) - 1;
+    let error = anyhow::Error::new(error).context(format!("the connector {name} can no longer read"));
+    if others > 0 {
+        tracing::error!("{error:#}; the other connectors go on, and this one comes back with the next start");
+        intake.cancelled().await;
+    } else {
         // The receiver is gone only when the daemon is ending anyway.
         let _ = fail.send(error);
     }

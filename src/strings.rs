@@ -259,13 +259,12 @@ pub const ALWAYS_FORBIDDEN: &str = "“Always” is not possible for this; you c
 pub const WORK_HAS_BEGUN: &str =
     "I have already begun to work on this, so I go on with it as it was. Please send the change as a new message.";
 /// The turn that crashed the daemon again and again.
-pub const SET_ASIDE: &str =
-    "I was interrupted three times while working on this, so I have set it aside. Please ask again, perhaps in other words.";
+pub const SET_ASIDE: &str = "I was interrupted again and again while working on this, so I have set it aside. Please ask again, perhaps in other words.";
 /// A turn whose stored form cannot be read.
 pub const UNREADABLE: &str =
     "⚠ A request of yours here can no longer be read from the store, so I have ended it. Please ask again.";
 /// An event that crashed the daemon again and again.
-pub const EVENT_SET_ASIDE: &str = "A message from you could not be handled three times, so I have set it aside.";
+pub const EVENT_SET_ASIDE: &str = "A message from you could not be handled, however often I tried, so I have set it aside.";
 
 /// What listeners of a turn are told when it waits.
 pub const CONFIRM_MESSAGE: &str = "Waiting for a decision.";

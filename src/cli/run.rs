@@ -30,6 +30,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     logging::to_stderr(&settings.log);
+    setup::raise_file_limit();
     let quit = CancellationToken::new();
     setup::quit_on_signals(quit.clone())?;
     let console_outcome = cortex_console::Outcome::default();

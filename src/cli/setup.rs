@@ -1,6 +1,7 @@
 //! What subcommands share on their way to a daemon.
 
 use crate::config::{self, ConfigErrors, Environment as _, Loaded, ProcessEnvironment};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,19 @@ pub(super) fn login_name() -> String {
         .map(|name| name.to_lowercase())
         .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
         .unwrap_or_else(|| "owner".to_owned())
+}
+
+/// Lets the process open as many files as it may: each turn that waits for its model holds a connection, and the limit that
+/// processes begin with is often too low for a thousand of those.
+pub(super) fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 /// Cancels the token when the system asks the process to end.

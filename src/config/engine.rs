@@ -15,8 +15,8 @@ const MODEL_TIMEOUT: Duration = Duration::from_mins(5);
 const MAX_GATES_PER_TURN: u32 = 16;
 /// The first and two retries: a turn that brings the daemon down three times will do so again.
 const MAX_ATTEMPTS: u32 = 3;
-/// Most of a turn is waiting for a model; more would mostly queue up at a local one.
-const CONCURRENT_TURNS: u32 = 8;
+/// Most of a turn is waiting for a model, which costs some memory and nothing else.
+const CONCURRENT_TURNS: u32 = 5_000;
 /// Fits small local models beside tools and an answer.
 const HISTORY_TOKENS: u32 = 8_000;
 /// A limit of rounds: without one there is no turn, and thousands are no limit.
@@ -36,7 +36,7 @@ pub struct EngineSettings {
     pub model_timeout: Duration,
     /// How often one turn may stop to ask.
     pub max_gates_per_turn: u32,
-    /// How often a turn is tried in all when its processing crashes the daemon.
+    /// How often a turn or an event is tried in all when its processing crashes the daemon.
     pub max_attempts: u32,
     /// How many turns run side by side.
     pub concurrent_turns: u32,
@@ -79,7 +79,7 @@ impl EngineSettings {
                 .read("max_attempts", |value| value.integer(1..=10))
                 .unwrap_or(default.max_attempts),
             concurrent_turns: section
-                .read("concurrent_turns", |value| value.integer(1..=1000))
+                .read("concurrent_turns", |value| value.integer(1..=100_000))
                 .unwrap_or(default.concurrent_turns),
             history_tokens: section
                 .read("history_tokens", |value| value.integer(TOKENS))

@@ -4,9 +4,10 @@ use super::scheduler::Scheduler;
 use crate::failpoint;
 use crate::store::{RouterSettings, Store, StoreError};
 use async_trait::async_trait;
-use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventKind, Inbox, InboxError, Receipt};
+use cortex_chat::{Condition, ConnectorName, Event, EventBatch, EventId, EventKind, Inbox, InboxError, Receipt};
 use futures_util::future::join_all;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -28,6 +29,8 @@ pub(super) struct DaemonInbox {
     /// After a crash each event is counted before it is handled, so that one that crashes the daemon is set aside in the end.
     /// What the platforms deliver again comes soon; after this instant, events are new.
     count_attempts_until: Option<Instant>,
+    /// The events that were counted since the start: handing one over again is not another attempt.
+    counted: Mutex<HashSet<EventId>>,
 }
 
 impl DaemonInbox {
@@ -44,15 +47,23 @@ impl DaemonInbox {
             router,
             report,
             count_attempts_until: after_crash.then(|| Instant::now() + SUSPICIOUS_AFTER_CRASH),
+            counted: Mutex::default(),
         }
     }
 
     async fn without_set_aside(&self, connector: &ConnectorName, mut batch: EventBatch) -> Result<EventBatch, InboxError> {
         let mut kept = Vec::with_capacity(batch.events.len());
         for event in batch.events {
+            if self.was_counted(&event) {
+                kept.push(event);
+                continue;
+            }
             let router = Arc::clone(&self.router);
             match self.store.count_event_attempt(connector.clone(), &event, router).await {
-                Ok(None) => kept.push(event),
+                Ok(None) => {
+                    self.note_counted(&event);
+                    kept.push(event);
+                }
                 Ok(Some(told)) => {
                     tracing::error!(event.id = %event.id, connector.name = %connector, "an event was set aside: handling it failed too often");
                     self.scheduler.show(told);
@@ -65,6 +76,20 @@ impl DaemonInbox {
         }
         batch.events = kept;
         Ok(batch)
+    }
+
+    fn was_counted(&self, event: &Event) -> bool {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&event.id)
+    }
+
+    fn note_counted(&self, event: &Event) {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(event.id.clone());
     }
 
     /// Stores events and begins what follows from them.
@@ -150,7 +175,13 @@ impl DaemonInbox {
             !names_it && self.router.may_be_about_the_gate(event)
         };
         let answers = batch.events.iter().filter(may_answer);
-        let settled = join_all(answers.map(|event| pacer.settled(&event.address.chat)));
+        let settled = join_all(answers.map(|event| async {
+            // Without an open question there, nothing can be answered.
+            let chat = event.address.chat.clone();
+            if let Ok(true) = self.store.has_open_question(connector.clone(), chat).await {
+                pacer.settled(&event.address.chat).await;
+            }
+        }));
         // A platform that is slow to answer must not hold up the intake.
         let _ = tokio::time::timeout(LONGEST_SETTLING, settled).await;
     }
@@ -159,13 +190,15 @@ impl DaemonInbox {
 #[async_trait]
 impl Inbox for DaemonInbox {
     async fn accept(&self, connector: &ConnectorName, batch: EventBatch) -> Result<Receipt, InboxError> {
+        // A wait is no attempt.
+        self.let_prompts_settle(connector, &batch).await;
         let count_attempts = self.count_attempts_until.is_some_and(|until| Instant::now() < until);
         let batch = if count_attempts {
             self.without_set_aside(connector, batch).await?
         } else {
+            self.counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
             batch
         };
-        self.let_prompts_settle(connector, &batch).await;
         let batch = Arc::new(batch);
         let taken = match self.take(connector, Arc::clone(&batch)).await {
             Err(error) if error.is_about_content() => {

@@ -173,6 +173,11 @@ impl Parts {
                 .iter()
                 .map(|connector| (connector.name.clone(), connector.outbound.capabilities().text_limit))
                 .collect(),
+            references_count_up: connectors
+                .iter()
+                .filter(|connector| connector.outbound.capabilities().references_count_up)
+                .map(|connector| connector.name.clone())
+                .collect(),
             replies_to_choices: connectors
                 .iter()
                 .filter(|connector| connector.outbound.capabilities().replies_to_choices)
@@ -185,6 +190,7 @@ impl Parts {
                 .map(|(connector, can)| (connector.name.clone(), can.announce_again_after))
                 .collect(),
             model_label: label.unwrap_or_default(),
+            max_attempts: settings.engine.max_attempts,
             contested,
         }
     }

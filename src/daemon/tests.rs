@@ -278,6 +278,7 @@ fn capabilities() -> Capabilities {
         edits_per_message: None,
         edit_age: None,
         choices: ChoiceDisplay::Buttons,
+        references_count_up: false,
         replies_to_choices: true,
         threads: false,
         typing_every: Some(Duration::from_secs(5)),

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// The shortest, so that a failing store is not asked without pause.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
+/// How often old events are looked for that can be forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 /// How often turns are looked for that a lost wake-up left waiting.
 const LOOK_FOR_TURNS: Duration = Duration::from_secs(5);
 
@@ -75,6 +77,24 @@ pub(super) async fn forgotten_turns(scheduler: Arc<Scheduler>, shutdown: Cancell
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_FOR_TURNS) => scheduler.fill().await,
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Forgets what nobody was served for.
+pub(super) async fn forgetting(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
+    loop {
+        let wait = match scheduler.engine().store.forget_ignored().await {
+            Ok(true) => SHORTEST_SLEEP,
+            Ok(false) => FORGET_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old events could not be forgotten");
+                FORGET_EVERY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
             () = shutdown.cancelled() => return,
         }
     }

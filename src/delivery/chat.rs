@@ -107,6 +107,8 @@ impl Chat {
                 growing.hand_over(&mut waiting.row);
             }
         }
+        // Room for some answers is a kilobyte, in each of thousands of chats.
+        self.growing.shrink_to_fit();
     }
 
     /// Tells when the call in flight is over; at once where there is none.
@@ -181,10 +183,9 @@ impl Chat {
             .unwrap_or_default();
         let due_later = self.rows.values().filter_map(|waiting| waiting.due).filter(|due| *due > now);
         let mut earliest = due_later.min();
-        let next = self.rows.iter().find(|(_, waiting)| waiting.is_due(now));
-        if let Some(((urgency, _), _)) = next {
-            let free_at = self.pace.free_at(now, *urgency, age, limits);
-            return free_at.map_or(Need::Call(*urgency, earliest), Need::Look);
+        if let Some((urgency, _)) = self.next_row(now) {
+            let free_at = self.pace.free_at(now, urgency, age, limits);
+            return free_at.map_or(Need::Call(urgency, earliest), Need::Look);
         }
         let mut most_urgent: Option<Urgency> = None;
         for wish in self.growing.values().filter_map(|growing| growing.wish(now, capabilities)) {
@@ -201,13 +202,26 @@ impl Chat {
         }
     }
 
+    /// The row whose turn it is. What is not due is passed by, but not by the parts that follow it in the same text.
+    fn next_row(&self, now: Instant) -> Option<(Urgency, &Waiting)> {
+        let waits_before = |place: &(Urgency, u64), row: &MessageRow| {
+            let earlier = self.rows.range(..place).map(|(_, waiting)| waiting);
+            let mut held_up = earlier.filter(|waiting| !waiting.is_due(now));
+            held_up.any(|waiting| row.id.follows(&waiting.row.id))
+        };
+        self.rows
+            .iter()
+            .find(|(place, waiting)| waiting.is_due(now) && !waits_before(place, &waiting.row))
+            .map(|((urgency, _), waiting)| (*urgency, waiting))
+    }
+
     /// Begins the call that it needs; `None` where it no longer needs one.
     pub(super) fn begin_call(&mut self, now: Instant, capabilities: &Capabilities) -> Option<(Address, Task)> {
         let Need::Call(urgency, _) = self.need(now, capabilities) else {
             return None;
         };
-        let begun = match self.rows.values().find(|waiting| waiting.is_due(now)) {
-            Some(waiting) => Some((waiting.row.address.clone(), waiting.task(capabilities))),
+        let begun = match self.next_row(now) {
+            Some((_, waiting)) => Some((waiting.row.address.clone(), waiting.task(capabilities))),
             None => self.growing_task(urgency, now, capabilities),
         };
         self.busy = begun.is_some();
@@ -239,7 +253,7 @@ impl Chat {
         }
         let was_typing = matches!(ended.task, Task::Signal(_));
         // The pace is that of the calls themselves, not of the intents stored before them.
-        self.pace.count(&ended.calls, was_typing);
+        self.pace.count(&ended.calls);
         let asked_wait = self.pace.take_outcome(now, &ended.result, was_typing);
         if let Err(OutboundError::Moved { .. }) = ended.result {
             // What else waited is not wanted in the new chat: questions are put again there under other names.

@@ -5,7 +5,7 @@ use super::live::LiveAnswer;
 use super::pacer::LiveStart;
 use super::queue::Urgency;
 use crate::store::{MessageId, MessageRow};
-use cortex_chat::{Capabilities, ChatId, MessageRef, OutboundError, OutgoingMessage, Signal};
+use cortex_chat::{Capabilities, ChatId, ChatKind, MessageRef, OutboundError, OutgoingMessage, Signal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,7 +113,7 @@ impl Growing {
         let first_text = answer.first_text(capabilities.hold_back.characters);
         if nothing_shown && !answer.has_more_than_text() {
             match &first_text {
-                None => return self.typing(now, capabilities),
+                None => return self.typing(capabilities),
                 Some(text) if !text.is_enough && text.since + capabilities.hold_back.wait > now => {
                     // More of it may be enough.
                     answer.tell_again();
@@ -217,11 +217,17 @@ impl Growing {
         })
     }
 
-    fn typing(&self, now: Instant, capabilities: &Capabilities) -> Option<Wish> {
+    fn typing(&self, capabilities: &Capabilities) -> Option<Wish> {
         let every = capabilities.typing_every?;
+        let pace = match self.start.chat_kind {
+            ChatKind::OneToOne => &capabilities.one_to_one_pace,
+            ChatKind::Room => &capabilities.room_pace,
+        };
+        // A sign of life holds up the text after it for an interval, so it is given where nobody has seen a word for as long.
+        let first = self.begun + pace.interval_at(Duration::ZERO);
         Some(Wish {
             urgency: Urgency::Typing,
-            from: self.typing_at.map_or(now, |last| last + every),
+            from: self.typing_at.map_or(first, |last| last + every),
         })
     }
 }

@@ -159,7 +159,13 @@ impl Platform {
         standing: Option<MessageRef>,
     ) -> Result<Option<MessageRef>, OutboundError> {
         match (standing, &show.content) {
-            (None, None) => Ok(None),
+            (None, None) => {
+                // It may stand there, and nothing refers to it.
+                if show.maybe_sent {
+                    self.note_possible_duplicate(&show.id).await;
+                }
+                Ok(None)
+            }
             (Some(reference), None) => line.delete(&reference).await.map(|()| None),
             (Some(reference), Some(content)) => {
                 let edited = line.edit(&reference, content).await;
@@ -215,17 +221,20 @@ impl Platform {
                 line.edit(&reference, content).await?;
                 return Ok(Some(reference));
             }
-            if !can.can_find_sends
-                && !can.idempotent_sends
-                && let Err(error) = self.store.record_possible_duplicate(show.id.clone()).await
-            {
-                tracing::warn!(%error, message.id = %show.id, "a possible duplicate could not be put on record");
+            if !can.can_find_sends && !can.idempotent_sends {
+                self.note_possible_duplicate(&show.id).await;
             }
         }
         failpoint::hit("send.after_intent");
         let sent = line.send(&show.id, content).await;
         failpoint::hit("send.after_effect");
         sent.map(Some)
+    }
+
+    async fn note_possible_duplicate(&self, id: &MessageId) {
+        if let Err(error) = self.store.record_possible_duplicate(id.clone()).await {
+            tracing::warn!(%error, message.id = %id, "a possible duplicate could not be put on record");
+        }
     }
 
     async fn record(&self, id: &MessageId, shown: Shown) {

@@ -28,9 +28,7 @@ pub(super) struct Pace {
     /// Calls in a row that did not arrive.
     failures: u32,
     slowed: Option<Slowed>,
-    /// The last send, edit or removal.
-    last_shown: Option<Instant>,
-    /// The last call, be it a sign of life.
+    /// The last call of any kind.
     last_call: Option<Instant>,
     /// The calls of the last minute.
     calls: VecDeque<Instant>,
@@ -47,14 +45,8 @@ impl Pace {
     /// When something as urgent may be called next; `None` is now. `age` is that of the oldest growing answer.
     pub(super) fn free_at(&mut self, now: Instant, urgency: Urgency, age: Duration, limits: &ChatPace) -> Option<Instant> {
         let interval = self.interval(now, limits.interval_at(age));
-        // A sign of life keeps the interval after everything, and nothing keeps it after a sign of life: it must not hold up
-        // the text that it announces.
-        let last = if urgency == Urgency::Typing {
-            self.last_call
-        } else {
-            self.last_shown
-        };
-        let by_interval = last.map(|last| last + interval);
+        // Signs of life count too: platforms meter them like the rest.
+        let by_interval = self.last_call.map(|last| last + interval);
         let by_minute = limits
             .calls_per_minute
             .and_then(|limit| self.minute_has_room_at(now, share_of_minute(urgency, limit as usize)));
@@ -67,12 +59,9 @@ impl Pace {
     }
 
     /// Counts calls that were made for one thing.
-    pub(super) fn count(&mut self, calls: &[Instant], was_typing: bool) {
+    pub(super) fn count(&mut self, calls: &[Instant]) {
         let Some(last) = calls.last() else { return };
         self.last_call = Some(*last);
-        if !was_typing {
-            self.last_shown = Some(*last);
-        }
         self.forget_old_calls(*last);
         self.calls.extend(calls);
     }
@@ -116,7 +105,6 @@ impl Pace {
     pub(super) fn join(&mut self, other: Self) {
         self.not_before = self.not_before.max(other.not_before);
         self.failures = self.failures.max(other.failures);
-        self.last_shown = self.last_shown.max(other.last_shown);
         self.last_call = self.last_call.max(other.last_call);
         if other.slowed.map(|slowed| slowed.doublings) > self.slowed.map(|slowed| slowed.doublings) {
             self.slowed = other.slowed;
@@ -203,7 +191,7 @@ mod tests {
 
     /// The interval after a call that was made at `now`.
     fn interval(pace: &mut Pace, now: Instant) -> Duration {
-        pace.count(&[now], false);
+        pace.count(&[now]);
         let free_at = pace.free_at(now, Urgency::PromptOrFinal, Duration::ZERO, &limits(None));
         free_at.map_or(Duration::ZERO, |at| at - now)
     }
@@ -235,7 +223,7 @@ mod tests {
     fn chat_that_must_wait_is_not_forgotten() {
         let (mut pace, start) = (Pace::default(), Instant::now());
         let quiet = Duration::from_mins(2);
-        pace.count(&[start], false);
+        pace.count(&[start]);
         assert!(!pace.is_fresh_after(quiet, start + MINUTE));
         assert!(pace.is_fresh_after(quiet, start + quiet));
         let _ = pace.take_outcome(start, &limited(600), false);
@@ -248,15 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn sign_of_life_holds_nothing_up() {
+    fn sign_of_life_takes_the_interval_and_its_failure_nothing_more() {
         let (mut pace, start) = (Pace::default(), Instant::now());
-        pace.count(&[start], true);
+        pace.count(&[start]);
         let _ = pace.take_outcome(start, &Err::<(), _>(OutboundError::Transient("down".into())), true);
-        let free_at = |pace: &mut Pace, urgency| pace.free_at(start, urgency, Duration::ZERO, &limits(None));
-        assert_eq!(free_at(&mut pace, Urgency::FirstText), None);
-        assert_eq!(free_at(&mut pace, Urgency::Typing), Some(start + SECOND));
-        pace.count(&[start], false);
-        assert_eq!(free_at(&mut pace, Urgency::FirstText), Some(start + SECOND));
+        let free_at = pace.free_at(start, Urgency::FirstText, Duration::ZERO, &limits(None));
+        assert_eq!(free_at, Some(start + SECOND));
     }
 
     #[test]
@@ -266,7 +251,7 @@ mod tests {
         let mut made = Vec::new();
         for (urgency, most) in [(Urgency::Typing, 3), (Urgency::Picture, 5), (Urgency::PromptOrFinal, 6)] {
             while pace.free_at(start + SECOND, urgency, Duration::ZERO, &limits).is_none() {
-                pace.count(&[start], true);
+                pace.count(&[start]);
                 pace.last_call = None;
                 made.push(urgency);
             }

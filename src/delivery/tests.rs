@@ -134,6 +134,7 @@ fn capabilities() -> Capabilities {
         threads: false,
         typing_every: Some(Duration::from_secs(5)),
         idempotent_sends: false,
+        references_count_up: false,
         replies_to_choices: false,
         can_find_sends: false,
         keeps_messages: true,

@@ -32,6 +32,9 @@ use std::time::Duration;
 /// The characters of a reply to a choice, by the contract with the adapters.
 const LONGEST_REPLY: usize = 200;
 
+/// A message stands in the chat a little before that is on record: a call and a commit later at most, where it is quick.
+const RECORDED_WITHIN_MS: i64 = 1_000;
+
 /// What the router's transaction needs of the config.
 #[derive(Clone, Debug)]
 pub struct RouterSettings {
@@ -47,12 +50,16 @@ pub struct RouterSettings {
     pub daily_tokens_per_user: Option<u64>,
     /// Messages' limits by connector.
     pub text_limits: BTreeMap<ConnectorName, TextLimit>,
+    /// The connectors on which references tell which of two messages came first.
+    pub references_count_up: BTreeSet<ConnectorName>,
     /// The connectors on which those who take a choice can be told something that nobody else sees.
     pub replies_to_choices: BTreeSet<ConnectorName>,
     /// Open questions are put again after an absence longer than this; for connectors whose messages outlive the process.
     pub announce_again_after: BTreeMap<ConnectorName, Duration>,
     /// What a person is shown of the model in `/status`.
     pub model_label: String,
+    /// How often an event may take the daemon down before it is set aside.
+    pub max_attempts: u32,
     /// Accounts that somebody else reads too; `/status` says so.
     pub contested: Contested,
 }
@@ -169,20 +176,26 @@ impl Acceptance<'_> {
             )?),
             known => known,
         };
-        let place = self.place(event)?;
+        // Whoever is passed over leaves no conversation behind.
+        let place = self.find_place(event)?;
         let about_gate = self.settings.may_be_about_the_gate(event);
-        let approvals = approvals::views(self.connection, place.conversation, about_gate, chosen(event))?;
-        let newest_is_prompt_of = approvals::newest_message_is_prompt_of(self.connection, place.conversation)?;
-        let unfinished = match &event.kind {
-            EventKind::Message(_) if user.is_some() => self.unfinished(event, &place)?,
+        let (approvals, newest_is_prompt_of) = match &place {
+            Some(place) => (
+                approvals::views(self.connection, place.conversation, about_gate, chosen(event))?,
+                self.newest_prompt_before(event, place)?,
+            ),
+            None => (Vec::new(), None),
+        };
+        let unfinished = match (&event.kind, &place) {
+            (EventKind::Message(_), Some(place)) if user.is_some() => self.unfinished(event, place)?,
             _ => None,
         };
-        let edited = match &event.kind {
-            EventKind::Edit(message) if user.is_some() => self.edited(&place, &message.reference)?,
+        let edited = match (&event.kind, &place) {
+            (EventKind::Edit(message), Some(place)) if user.is_some() => self.edited(place, &message.reference)?,
             _ => None,
         };
-        let to_stop = match &event.kind {
-            EventKind::Choice { choice, .. } => self.to_stop(choice, &place, user.as_ref())?,
+        let to_stop = match (&event.kind, &place) {
+            (EventKind::Choice { choice, .. }, Some(place)) => self.to_stop(choice, place, user.as_ref())?,
             _ => None,
         };
         let situation = Situation {
@@ -202,9 +215,51 @@ impl Acceptance<'_> {
         {
             self.wait_no_longer(unfinished.turn)?;
         }
+        let place = match (&intent, place) {
+            (Intent::Ignore(reason), place) => {
+                self.forget_words(event, event_number)?;
+                self.note_outcome(event, event_number, &format!("ignored: {reason}"))?;
+                return place.map_or(Ok(()), |place| self.claim_next(place.conversation));
+            }
+            (_, Some(place)) => place,
+            (_, None) => self.make_place(event)?,
+        };
         let outcome = self.carry_out(intent, event, event_number, &place, user.as_ref())?;
         self.note_outcome(event, event_number, &outcome)?;
         self.claim_next(place.conversation)
+    }
+
+    /// The question whose prompt is the newest message of ours, if it stood there when the event happened: a word that was said
+    /// before is no answer to it, however late it is read.
+    fn newest_prompt_before(&self, event: &Event, place: &Place) -> Result<Option<ApprovalId>, StoreError> {
+        let Some(newest) = approvals::newest_prompt(self.connection, place.conversation)? else {
+            return Ok(None);
+        };
+        let EventKind::Message(message) = &event.kind else {
+            return Ok(Some(newest.approval));
+        };
+        let number = |reference: &MessageRef| reference.as_str().parse::<i64>().ok();
+        let stood_there = if self.settings.references_count_up.contains(&event.address.connector) {
+            let prompt = newest.reference.as_ref().and_then(number);
+            prompt
+                .zip(number(&message.reference))
+                .is_some_and(|(prompt, word)| prompt < word)
+        } else {
+            newest
+                .sent_at
+                .is_some_and(|sent_at| sent_at - RECORDED_WITHIN_MS <= event.at.as_millisecond())
+        };
+        Ok(stood_there.then_some(newest.approval))
+    }
+
+    /// Of what nobody is served for, only that it came is kept.
+    fn forget_words(&self, event: &Event, event_number: i64) -> Result<(), StoreError> {
+        if !matches!(event.kind, EventKind::Other { .. }) {
+            self.connection
+                .prepare_cached("UPDATE event SET body = '{}' WHERE id = ?1")?
+                .execute([event_number])?;
+        }
+        Ok(())
     }
 
     fn note_outcome(&self, event: &Event, event_number: i64, outcome: &str) -> Result<(), StoreError> {
@@ -270,7 +325,6 @@ impl Acceptance<'_> {
     ) -> Result<String, StoreError> {
         let about = format!("e{event_number}");
         match (intent, user) {
-            (Intent::Ignore(reason), _) => Ok(format!("ignored: {reason}")),
             (Intent::TellStranger, _) => {
                 self.tell_stranger(place, &about, event)?;
                 Ok("stranger told".to_owned())
@@ -335,7 +389,7 @@ impl Acceptance<'_> {
                 Ok(format!("stopped turn {turn}"))
             }
             (Intent::Run(command), Some(user)) => self.run_command(command, event, &about, place, user),
-            (_, None) => Ok("ignored: stranger".to_owned()),
+            (Intent::Ignore(_), _) | (_, None) => Ok("ignored: stranger".to_owned()),
         }
     }
 

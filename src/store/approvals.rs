@@ -14,7 +14,7 @@ use crate::domain::{ApprovalId, Risk, TurnId, UserName};
 use crate::gate::{Approval, ApprovalStatus, preview};
 use crate::router::ApprovalView;
 use crate::turn::TurnEvent;
-use cortex_chat::{ConnectorName, MessageRef, OutgoingMessage};
+use cortex_chat::{ChatId, ConnectorName, MessageRef, OutgoingMessage};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 /// Decided questions that a conversation still knows, to answer a late press or reply.
@@ -47,6 +47,19 @@ impl Store {
                 expired.events.extend(event);
             }
             Ok(expired)
+        })
+        .await
+    }
+
+    /// Whether anybody is asked anything in a chat.
+    pub async fn has_open_question(&self, connector: ConnectorName, chat: ChatId) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM conversation JOIN approval ON approval.conversation = conversation.id
+                     WHERE conversation.connector = ?1 AND conversation.chat = ?2 AND approval.status = 'pending')",
+                )?
+                .query_row([connector.as_str(), chat.as_str()], |row| row.get(0))?)
         })
         .await
     }
@@ -217,7 +230,7 @@ pub(super) fn open_of(
         .collect()
 }
 
-/// The open questions of a conversation.
+/// The open questions of a conversation, but for those that cannot be read.
 pub(super) fn open_in(connection: &Connection, conversation: i64) -> Result<Vec<Approval>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM approval WHERE conversation = ?1 AND status = 'pending' ORDER BY created_at, id"
@@ -225,7 +238,14 @@ pub(super) fn open_in(connection: &Connection, conversation: i64) -> Result<Vec<
     let rows = statement
         .query_map([conversation], read_row)?
         .collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    let read = rows.into_iter().filter_map(|row| match finish_row(row) {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a question cannot be read and is passed over");
+            None
+        }
+        read => Some(read),
+    });
+    read.collect()
 }
 
 /// What the router sees: the open questions of the conversation, with `decided` those decided lately too, and the one that was
@@ -278,7 +298,8 @@ fn view_rows(
                 risk: from_word(&risk, &place("risk"), Risk::from_word)?,
                 status: from_word(&status, &place("status"), ApprovalStatus::from_word)?,
                 prompts: prompts(connection, id)?,
-                shown_with: from_json(&shown_with, &place("shown_with"))?,
+                // Where it cannot be read, "all" covers nothing, and the person says which one they mean.
+                shown_with: from_json(&shown_with, &place("shown_with")).unwrap_or_default(),
                 code,
             })
         })
@@ -293,22 +314,35 @@ fn prompts(connection: &Connection, approval: ApprovalId) -> Result<Vec<MessageR
     Ok(references.into_iter().map(Into::into).collect())
 }
 
-/// The open question whose prompt is the newest message of ours that stands in a conversation.
-pub(super) fn newest_message_is_prompt_of(
-    connection: &Connection,
-    conversation: i64,
-) -> Result<Option<ApprovalId>, StoreError> {
-    let approval: Option<Option<String>> = connection
+/// The newest message of ours in a conversation, where it is the prompt of a question.
+pub(super) struct NewestPrompt {
+    pub(super) approval: ApprovalId,
+    /// Where it stands; `None` while it is being sent.
+    pub(super) reference: Option<MessageRef>,
+    /// When it was on record that it was sent.
+    pub(super) sent_at: Option<i64>,
+}
+
+/// The prompt that is the newest message of ours in a conversation, if one is.
+pub(super) fn newest_prompt(connection: &Connection, conversation: i64) -> Result<Option<NewestPrompt>, StoreError> {
+    type Columns = (Option<String>, Option<String>, Option<i64>);
+    let newest: Option<Columns> = connection
         .prepare_cached(
-            // A growing answer has no desired content yet, and a question that was not sent is nobody's newest message. One
-            // that is being sent may stand there already: an answer can be quicker than our record of it.
-            "SELECT CASE WHEN send_state IN ('sending', 'sent') THEN approval END FROM message
+            // A growing answer has no desired content yet, and a question that was not sent is nobody's newest message.
+            "SELECT CASE WHEN send_state IN ('sending', 'sent') THEN approval END, reference, sent_at FROM message
              WHERE conversation = ?1 AND (desired IS NOT NULL OR send_state IN ('sending', 'sent'))
              ORDER BY number DESC LIMIT 1",
         )?
-        .query_row([conversation], |row| row.get(0))
+        .query_row([conversation], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    approval.flatten().map(|id| from_id(&id, "message.approval")).transpose()
+    let Some((Some(approval), reference, sent_at)) = newest else {
+        return Ok(None);
+    };
+    Ok(Some(NewestPrompt {
+        approval: from_id(&approval, "message.approval")?,
+        reference: reference.map(Into::into),
+        sent_at,
+    }))
 }
 
 struct RawRow {

@@ -89,15 +89,21 @@ pub struct PersonContext {
 impl Store {
     /// Makes the users those of the config and those whom an admin let in. Of the config's, new ones are added, changed ones
     /// changed, others removed (their records stay), with every identity that they had. The config wins: an identity that it
-    /// names belongs to the user it says, and a user it names is what it says.
-    pub async fn declare_users(&self, users: Vec<DeclaredUser>) -> Result<(), StoreError> {
+    /// names belongs to the user it says, and a user it names is what it says. Whom open access has let in stays while it is
+    /// open: what they asked before a crash goes on after it.
+    pub async fn declare_users(&self, users: Vec<DeclaredUser>, open_access: bool) -> Result<(), StoreError> {
         let now = self.clock.now().as_millisecond();
         self.write(move |connection| {
+            let goes = if open_access {
+                "origin = 'config'"
+            } else {
+                "origin != 'paired'"
+            };
             connection.execute(
-                "UPDATE user SET removed_at = coalesce(removed_at, ?1) WHERE origin != 'paired'",
+                &format!("UPDATE user SET removed_at = coalesce(removed_at, ?1) WHERE {goes}"),
                 [now],
             )?;
-            connection.execute("DELETE FROM identity WHERE origin != 'paired'", [])?;
+            connection.execute(&format!("DELETE FROM identity WHERE {goes}"), [])?;
             for user in users {
                 if !(user.for_this_run && is_paired(connection, &user.name)?) {
                     put_user(connection, &user.name, &user.policy, Origin::Config)?;
@@ -114,7 +120,7 @@ impl Store {
             // Nobody can be a user whose identities the config gave to others.
             connection.execute(
                 "UPDATE user SET removed_at = ?1
-                 WHERE origin = 'paired' AND removed_at IS NULL AND name NOT IN (SELECT user FROM identity)",
+                 WHERE origin != 'config' AND removed_at IS NULL AND name NOT IN (SELECT user FROM identity)",
                 [now],
             )?;
             Ok(())

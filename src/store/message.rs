@@ -36,6 +36,14 @@ impl MessageId {
         has_parts.then_some((stem, part))
     }
 
+    /// Whether it is a later part of the same text.
+    pub fn follows(&self, other: &Self) -> bool {
+        let (Some((stem, part)), Some((others_stem, others_part))) = (self.part(), other.part()) else {
+            return false;
+        };
+        stem == others_stem && part > others_part
+    }
+
     /// A question; it is put again under a new number.
     pub fn prompt(approval: ApprovalId, announcement: u32) -> Self {
         Self(format!("{approval}.p{announcement}"))

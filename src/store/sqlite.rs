@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_pairing.sql"),
     include_str!("migrations/0003_requests.sql"),
+    include_str!("migrations/0004_ignored.sql"),
 ];
 
 /// Why the store could not be opened.

@@ -23,6 +23,7 @@ mod moved;
 mod pairing;
 mod parts;
 mod spoiled;
+mod words;
 
 struct Rig {
     store: Store,
@@ -47,7 +48,10 @@ impl Rig {
     async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("cortex.db"), None, clock).unwrap();
-        store.declare_users(vec![declared("ann"), declared("bob")]).await.unwrap();
+        store
+            .declare_users(vec![declared("ann"), declared("bob")], false)
+            .await
+            .unwrap();
         let settings = RouterSettings {
             keywords: Keywords::default(),
             profile: "chat".into(),
@@ -55,9 +59,11 @@ impl Rig {
             open_access: false,
             daily_tokens_per_user: None,
             text_limits: BTreeMap::new(),
+            references_count_up: BTreeSet::new(),
             replies_to_choices: BTreeSet::new(),
             announce_again_after: BTreeMap::from([("test".into(), Duration::from_secs(150))]),
             model_label: "a model".into(),
+            max_attempts: 3,
             contested: crate::contested::Contested::default(),
         };
         Self {
@@ -204,6 +210,13 @@ impl Rig {
             ..step(claimed)
         };
         self.store.commit_step(Arc::new(step)).await
+    }
+
+    fn column(&self, sql: &str) -> Vec<String> {
+        let connection = rusqlite::Connection::open(self.folder.path().join("cortex.db")).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     fn number(&self, sql: &str) -> i64 {

@@ -5,6 +5,7 @@ mod pairing;
 use crate::support::{PROGRAM, SOON, Stored, said};
 use cortex_test_support::daemon::TestDaemon;
 use cortex_test_support::llm::{LlmFake, Reply, Request};
+use cortex_test_support::telegram::TelegramFake;
 
 fn parrot(request: &Request) -> Reply {
     Reply::text(&format!("You said {}.", said(request)))
@@ -56,6 +57,29 @@ fn open_access_serves_strangers_within_their_budget() {
         policy[0].contains("\"role\":\"user\"") && policy[0].contains("\"may_grant_always\":false"),
         "{policy:?}"
     );
+}
+
+#[test]
+fn open_access_goes_on_after_a_crash() {
+    let llm = LlmFake::start();
+    llm.answer_with(parrot);
+    let telegram = TelegramFake::start();
+    let stranger = telegram.user("Sam");
+    let home = telegram.private_chat(stranger);
+    let mut daemon = TestDaemon::on_telegram(PROGRAM, &llm, &telegram, stranger);
+    daemon.unset("users.");
+    daemon.set("access.mode", "\"open\"");
+    daemon.set("access.daily_tokens_per_user", "1000");
+    telegram.say(home, stranger, "hello");
+    daemon.serve_dying_at("model.before_call").wait_for_exit(SOON);
+    let stored = Stored::of(&daemon);
+    assert_eq!(stored.number("SELECT count(*) FROM turn WHERE status = 'running'"), 1);
+    let mut serving = daemon.serve();
+    telegram.wait_for_text(home, "You said hello.", SOON);
+    serving.kill();
+    daemon.unset("access.");
+    let _serving = daemon.serve();
+    stored.becomes("SELECT count(*) FROM identity WHERE origin = 'open'", 0);
 }
 
 #[test]

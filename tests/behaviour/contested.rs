@@ -223,6 +223,7 @@ fn capabilities() -> Capabilities {
         edits_per_message: None,
         edit_age: None,
         choices: ChoiceDisplay::Buttons,
+        references_count_up: false,
         replies_to_choices: false,
         threads: false,
         typing_every: None,

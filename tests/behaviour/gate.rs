@@ -19,7 +19,9 @@ pub(crate) fn clerk(request: &Request) -> Reply {
     if !given.is_empty() {
         return Reply::text(&format!("It gave: {}", given.join(" / ")));
     }
-    let Some(task) = said(request).strip_prefix("write ") else {
+    // What is quoted stands before the words.
+    let words = said(request).rsplit_once("]\n\n").map_or(said(request), |(_, words)| words);
+    let Some(task) = words.strip_prefix("write ") else {
         return Reply::text(&format!("You said {}.", said(request)));
     };
     let pairs = task.split(" and ").filter_map(|pair| pair.split_once(' '));

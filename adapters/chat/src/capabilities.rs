@@ -22,6 +22,8 @@ pub struct Capabilities {
     pub edit_age: Option<Duration>,
     /// How choices are shown.
     pub choices: ChoiceDisplay,
+    /// Whether the references of a chat are numbers that grow with each message in it, whoever sends it.
+    pub references_count_up: bool,
     /// Whether the person who takes a choice can be told something that nobody else sees.
     pub replies_to_choices: bool,
     /// Whether a conversation can be a thread of a chat.

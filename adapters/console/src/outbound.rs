@@ -146,6 +146,7 @@ fn capabilities() -> Capabilities {
         threads: false,
         typing_every: None,
         idempotent_sends: false,
+        references_count_up: false,
         replies_to_choices: false,
         can_find_sends: false,
         keeps_messages: false,

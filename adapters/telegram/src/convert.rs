@@ -93,8 +93,14 @@ impl Converter {
     fn message(&self, message: &Message, edited: bool) -> Option<Event> {
         let chat = message.chat.as_ref()?;
         let (chat_id, message_id) = (chat.id?, message.message_id?);
-        let kind = match message.migrate_to_chat_id {
-            Some(to) => EventKind::Moved {
+        // Both the old chat and the new one tell, in either order.
+        let moved = match (message.migrate_to_chat_id, message.migrate_from_chat_id) {
+            (Some(to), _) => Some((chat_id, to)),
+            (None, Some(from)) => Some((from, chat_id)),
+            (None, None) => None,
+        };
+        let kind = match moved {
+            Some((_, to)) => EventKind::Moved {
                 to: ChatId::new(to.to_string()),
             },
             None => match self.content(message, chat) {
@@ -118,7 +124,7 @@ impl Converter {
         };
         Some(Event {
             id: self.event_id(&id),
-            address: self.address(chat_id, message),
+            address: self.address(moved.map_or(chat_id, |(from, _)| from), message),
             chat_kind: chat_kind(chat),
             at: time(if edited { message.edit_date } else { message.date }),
             sender: sender(message),

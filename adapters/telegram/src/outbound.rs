@@ -50,6 +50,7 @@ impl TelegramOutbound {
             edits_per_message: None,
             edit_age: None,
             choices: ChoiceDisplay::Buttons,
+            references_count_up: true,
             replies_to_choices: true,
             threads: true,
             typing_every: Some(TYPING_EVERY),

@@ -89,6 +89,8 @@ pub(crate) struct Message {
     pub(crate) rich_message: Option<Value>,
     #[serde(deserialize_with = "lenient")]
     pub(crate) migrate_to_chat_id: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) migrate_from_chat_id: Option<i64>,
     #[serde(deserialize_with = "each")]
     pub(crate) photo: Vec<File>,
     #[serde(deserialize_with = "lenient")]

@@ -130,22 +130,29 @@ async fn withdrawn_part_is_forgotten_on_record() {
 }
 
 #[tokio::test]
-async fn typing_does_not_hold_up_the_first_text() {
+async fn typing_is_shown_where_no_word_comes_and_takes_its_interval() {
     let pace = ChatPace {
-        intervals: vec![(Duration::ZERO, Duration::from_secs(5))],
+        intervals: vec![(Duration::ZERO, Duration::from_millis(300))],
         calls_per_minute: None,
     };
     let slow = Capabilities {
         one_to_one_pace: pace,
         ..capabilities()
     };
+    // Words that come at once need no sign of life before them.
+    let rig = Rig::new(slow.clone(), Vec::new());
+    let answer = rig.live(TurnId::new());
+    rig.grow(&answer, "text");
+    rig.until(|did| !did.is_empty()).await;
+    assert_eq!(rig.did(), [sent("text")]);
+
     let rig = Rig::new(slow, Vec::new());
     let answer = rig.live(TurnId::new());
     rig.until(|did| did == [Did::Typing]).await;
     rig.grow(&answer, "text");
     rig.until(|did| did == [Did::Typing, sent("text")]).await;
     let calls = rig.calls();
-    assert!(calls[1].at - calls[0].at < Duration::from_secs(2), "{calls:?}");
+    assert!(calls[1].at - calls[0].at + NOTING >= Duration::from_millis(300), "{calls:?}");
 }
 
 #[tokio::test]

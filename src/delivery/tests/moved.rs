@@ -51,8 +51,8 @@ async fn what_waits_is_sent_where_the_chat_has_gone() {
     });
     let next = rig.store_row(notice("b", "home", "next"));
     let no_longer_wanted = notice("x", "home", "asked again under another name");
-    rig.pacer
-        .show(vec![standing, next, no_longer_wanted, notice("c", "group", "there")]);
+    rig.pacer.show(vec![standing, next, no_longer_wanted]);
+    rig.pacer.show(vec![notice("c", "group", "there")]);
     rig.drained().await;
     let mut places = places(&rig);
     // The other chat is called at the same time.

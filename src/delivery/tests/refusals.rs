@@ -343,3 +343,17 @@ async fn message_that_cannot_be_read_holds_up_no_other() {
     let audited = "SELECT count(*) FROM audit WHERE kind = 'undeliverable' AND json_extract(body, '$.message') LIKE '%.1'";
     assert_eq!(rig.stored::<i64>(audited), 1, "once");
 }
+
+#[tokio::test]
+async fn later_parts_of_a_text_wait_for_one_that_may_have_arrived() {
+    let (rig, mut pacer) = Rig::at_rest(capabilities(), vec![Err(unknown())]);
+    let part = |number, text| row(MessageId::notice("a", number), "home", text);
+    rig.pacer
+        .show(vec![part(0, "one"), part(1, "two"), notice("b", "home", "else")]);
+    pacer.settle().await;
+    pacer.pass(Duration::from_secs(1)).await;
+    assert_eq!(rig.did(), [sent("one"), sent("else")]);
+    pacer.pass(Duration::from_secs(4)).await;
+    pacer.pass(Duration::from_secs(4)).await;
+    assert_eq!(rig.did()[2..], [sent("one"), sent("two")]);
+}

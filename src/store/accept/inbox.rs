@@ -8,17 +8,35 @@ use crate::strings;
 use cortex_chat::{ConnectorName, Event};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
-
-/// An event that took the daemon down this many times is set aside. The first time is not counted on disk: only
-/// after an unclean stop are attempts counted, so a count of three means three.
-const MAX_EVENT_ATTEMPTS: i64 = 3;
+use std::time::Duration;
 
 /// The outcome of an event that was not handled.
 const SET_ASIDE: &str = "set aside";
 
+/// No platform delivers an event again after so long.
+const IGNORED_KEPT: Duration = Duration::from_hours(7 * 24);
+/// Rows that one command takes away, so that nobody waits for it.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
+
 impl Store {
+    /// Forgets events that nobody was served for; tells whether there may be more of them.
+    pub async fn forget_ignored(&self) -> Result<bool, StoreError> {
+        let kept = i64::try_from(IGNORED_KEPT.as_millis()).unwrap_or(i64::MAX);
+        let before = self.clock.now().as_millisecond() - kept;
+        self.write(move |connection| {
+            let forgotten = connection.execute(
+                "DELETE FROM event WHERE id IN (SELECT id FROM event
+                 WHERE outcome >= 'ignored' AND outcome < 'ignoree' AND received_at < ?1 LIMIT ?2)",
+                params![before, FORGOTTEN_AT_ONCE],
+            )?;
+            Ok(forgotten == FORGOTTEN_AT_ONCE)
+        })
+        .await
+    }
+
     /// Counts an attempt to handle an event, before it is handled; used after an unclean stop. When it took the daemon down too
-    /// often, it is set aside instead, and what its sender is told is given back.
+    /// often, it is set aside instead, and what its sender is told is given back. The first time is not counted on disk: only
+    /// after an unclean stop are attempts counted, so a count of three means three.
     pub async fn count_event_attempt(
         &self,
         connector: ConnectorName,
@@ -41,7 +59,7 @@ impl Store {
                 [connector.as_str(), event.id.as_str()],
                 |row| row.get(0),
             )?;
-            if attempts < MAX_EVENT_ATTEMPTS {
+            if attempts < i64::from(settings.max_attempts) {
                 return Ok(None);
             }
             Ok(Some(set_aside(connection, now, &connector, &event, &settings)?))

@@ -15,7 +15,12 @@ pub(super) struct Place {
 }
 
 impl Acceptance<'_> {
+    /// Found, or made.
     pub(super) fn place(&self, event: &Event) -> Result<Place, StoreError> {
+        self.find_place(event)?.map_or_else(|| self.make_place(event), Ok)
+    }
+
+    pub(super) fn find_place(&self, event: &Event) -> Result<Option<Place>, StoreError> {
         let address = &event.address;
         let chat = moved::current_chat(self.connection, &address.connector, &address.chat)?;
         let thread = address.thread.as_ref().map_or("", |thread| thread.as_str());
@@ -32,14 +37,21 @@ impl Acceptance<'_> {
                 ))
             })
             .optional()?;
-        if let Some((conversation, session, running)) = found {
-            let place = format!("conversation.session of {conversation}");
-            return Ok(Place {
-                conversation,
-                session: from_id(&session, &place)?,
-                running: running.and_then(|turn| turn.parse().ok()),
-            });
-        }
+        let Some((conversation, session, running)) = found else {
+            return Ok(None);
+        };
+        let place = format!("conversation.session of {conversation}");
+        Ok(Some(Place {
+            conversation,
+            session: from_id(&session, &place)?,
+            running: running.and_then(|turn| turn.parse().ok()),
+        }))
+    }
+
+    pub(super) fn make_place(&self, event: &Event) -> Result<Place, StoreError> {
+        let address = &event.address;
+        let chat = moved::current_chat(self.connection, &address.connector, &address.chat)?;
+        let thread = address.thread.as_ref().map_or("", |thread| thread.as_str());
         let session = SessionId::new();
         self.connection
             .prepare_cached(

@@ -50,7 +50,7 @@ impl Acceptance<'_> {
             tier: 2,
             memory: MemorySwitches::default(),
             respond: true,
-            tainted: whole.tainted,
+            tainted: whole.tainted || self.quotes_tainted(place, message)?,
         };
         let turn = TurnId::new();
         let state = TurnState::new(request, new_fence());
@@ -273,9 +273,32 @@ impl Acceptance<'_> {
         let whole = compose(&parts_of(self.connection, turn)?);
         state.request.text = whole.text;
         state.request.enclosed = whole.enclosed;
-        state.request.tainted = whole.tainted;
-        state.tainted = whole.tainted;
+        // What came in with an earlier form of it may have been read already.
+        state.request.tainted |= whole.tainted;
+        state.tainted = state.request.tainted;
         Ok(state)
+    }
+
+    /// Whether a message quotes words of ours that came of what strangers wrote. What cannot be told counts as that.
+    fn quotes_tainted(&self, place: &Place, message: &IncomingMessage) -> Result<bool, StoreError> {
+        let (Some(_), Some(replied)) = (&message.quote, &message.reply_to) else {
+            return Ok(false);
+        };
+        let quoted: Option<(String, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT turn.id, turn.state FROM message JOIN turn ON turn.id = message.turn
+                 WHERE message.conversation = ?1 AND message.reference = ?2",
+            )?
+            .query_row(params![place.conversation, replied.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let Some((turn, state)) = quoted else {
+            return Ok(false);
+        };
+        let turn = from_id(&turn, "turn.id")?;
+        Ok(claim::read_state(&state, turn).map_or(true, |state| state.tainted))
     }
 
     /// Stores a state whose request has changed, and the words of it that stand in the history.

@@ -14,7 +14,7 @@ impl Door {
     async fn new() -> Self {
         let minutes = Arc::new(AtomicI64::new(0));
         let rig = Rig::at(clock(&minutes)).await;
-        rig.store.declare_users(people()).await.unwrap();
+        rig.store.declare_users(people(), false).await.unwrap();
         Self { rig, minutes }
     }
 
@@ -88,7 +88,7 @@ impl Door {
         store.close();
         drop(store);
         let store = Store::open(&path, None, clock).unwrap();
-        store.declare_users(users).await.unwrap();
+        store.declare_users(users, false).await.unwrap();
         let rig = Rig {
             store,
             ahead_ms,

@@ -105,7 +105,11 @@ async fn is_survived(seed: u64) {
     let told = format!("seed {seed}, {place}");
     let rig = reopened(rig);
     let store = &rig.store;
-    store.declare_users(vec![declared("ann"), declared("bob")]).await.unwrap();
+    if random.chance(50) {
+        // What the config says is written anew; whom an admin let in stays as they are.
+        let users = vec![declared("ann"), declared("bob")];
+        store.declare_users(users, false).await.unwrap();
+    }
     store.recover(3).await.unwrap_or_else(|error| panic!("{told}: {error}"));
     no_panic(store.announce_again("test".into()).await, &told);
     store
@@ -154,7 +158,7 @@ async fn is_survived(seed: u64) {
 async fn spoiled_rows_of_one_person_are_nobody_elses_trouble() {
     let seeds: Vec<u64> = match std::env::var("CORTEX_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..u64::from(cases(60))).collect(),
+        Err(_) => (0..u64::from(cases(40))).collect(),
     };
     for seed in seeds {
         is_survived(seed).await;

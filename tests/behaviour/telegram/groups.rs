@@ -13,7 +13,7 @@ struct Group {
     scene: Scene,
     bob: i64,
     eve: i64,
-    group: i64,
+    room: i64,
 }
 
 impl Group {
@@ -29,11 +29,11 @@ impl Group {
         let mut scene = Scene::new();
         let bob = scene.befriend("Bob");
         let eve = scene.telegram.user("Eve");
-        let group = make(&scene);
+        let room = make(&scene);
         for member in [scene.alice, bob, eve] {
-            scene.telegram.add_user(group, member);
+            scene.telegram.add_user(room, member);
         }
-        Self { scene, bob, eve, group }
+        Self { scene, bob, eve, room }
     }
 
     fn heard(&self, say: Say<'_>) -> MessageHandle {
@@ -41,24 +41,24 @@ impl Group {
     }
 
     fn write(&self, user: i64, text: &str) -> Say<'_> {
-        self.scene.telegram.compose(self.group, user, text)
+        self.scene.telegram.compose(self.room, user, text)
     }
 
     /// Somebody mentions the bot, which answers.
     #[track_caller]
     fn ask(&self, user: i64, text: &str) -> BotMessage {
-        self.scene.telegram.say(self.group, user, &format!("{MENTION} {text}"));
+        self.scene.telegram.say(self.room, user, &format!("{MENTION} {text}"));
         self.scene
             .telegram
-            .wait_for_text(self.group, &format!("You said {text}."), SOON)
+            .wait_for_text(self.room, &format!("You said {text}."), SOON)
     }
 
     fn messages(&self) -> Vec<BotMessage> {
-        self.scene.telegram.messages(self.group)
+        self.scene.telegram.messages(self.room)
     }
 
     fn transcript(&self) -> String {
-        self.scene.telegram.transcript(self.group)
+        self.scene.telegram.transcript(self.room)
     }
 }
 
@@ -77,19 +77,17 @@ fn group_must_speak_to_the_bot() {
 
     // By name, wherever it stands, in any case; as a reply; by a link to the bot; by a command.
     let answer = us.ask(alice, "hello");
-    us.scene.telegram.say(us.group, alice, "what do you think, @Cortex_Test_Bot?");
+    us.scene.telegram.say(us.room, alice, "what do you think, @Cortex_Test_Bot?");
     us.scene
         .telegram
-        .wait_for_text(us.group, "You said what do you think, @Cortex_Test_Bot?.", SOON);
+        .wait_for_text(us.room, "You said what do you think, @Cortex_Test_Bot?.", SOON);
     us.write(alice, "and that?").reply_to(answer.handle()).send();
-    us.scene.telegram.wait_for_text(us.group, "You said and that?.", SOON);
+    us.scene.telegram.wait_for_text(us.room, "You said and that?.", SOON);
     let link = json!([{"type": "text_mention", "offset": 4, "length": 6, "user": us.scene.telegram.bot()}]);
     us.write(alice, "hey Cortex, there?").field("entities", link).send();
-    us.scene
-        .telegram
-        .wait_for_text(us.group, "You said hey Cortex, there?.", SOON);
-    us.scene.telegram.say(us.group, alice, "/status");
-    us.scene.telegram.wait_for_text(us.group, "alice", SOON);
+    us.scene.telegram.wait_for_text(us.room, "You said hey Cortex, there?.", SOON);
+    us.scene.telegram.say(us.room, alice, "/status");
+    us.scene.telegram.wait_for_text(us.room, "alice", SOON);
 
     // A reply to somebody else is not for the bot.
     let bobs = us.heard(us.write(us.bob, "I am here"));
@@ -106,7 +104,7 @@ fn photo_that_mentions_the_bot_is_for_it() {
     us.write(us.scene.alice, "@cortex_test_bot what is it?")
         .photo(b"\xff\xd8")
         .send();
-    us.scene.telegram.wait_for_text(us.group, "what is it?", SOON);
+    us.scene.telegram.wait_for_text(us.room, "what is it?", SOON);
 }
 
 #[test]
@@ -123,13 +121,13 @@ fn commands_of_other_bots_are_left_to_them() {
         us.heard(us.write(alice, other));
     }
     assert!(us.messages().is_empty(), "{}", us.transcript());
-    us.scene.telegram.say(us.group, alice, "/new@cortex_test_bot");
-    us.scene.telegram.wait_for_text(us.group, "A new session has begun", SOON);
-    us.scene.telegram.say(us.group, alice, "/new@Cortex_Test_Bot");
+    us.scene.telegram.say(us.room, alice, "/new@cortex_test_bot");
+    us.scene.telegram.wait_for_text(us.room, "A new session has begun", SOON);
+    us.scene.telegram.say(us.room, alice, "/new@Cortex_Test_Bot");
     let twice = |messages: &[BotMessage]| messages.len() == 2;
-    us.scene.telegram.wait_for(us.group, twice, SOON);
-    us.scene.telegram.say(us.group, alice, "/new");
-    us.scene.telegram.wait_for(us.group, |messages| messages.len() == 3, SOON);
+    us.scene.telegram.wait_for(us.room, twice, SOON);
+    us.scene.telegram.say(us.room, alice, "/new");
+    us.scene.telegram.wait_for(us.room, |messages| messages.len() == 3, SOON);
 }
 
 #[test]
@@ -174,8 +172,8 @@ fn those_who_hide_are_nobody() {
     let _serving = us.scene.serve();
     let telegram = &us.scene.telegram;
     for text in ["@cortex_test_bot hello", "/help@cortex_test_bot", "/stop@cortex_test_bot"] {
-        us.heard(telegram.compose_as_group(us.group, text));
-        us.heard(telegram.compose_linked(us.group, channel, text));
+        us.heard(telegram.compose_as_group(us.room, text));
+        us.heard(telegram.compose_linked(us.room, channel, text));
         us.heard(us.write(helper, text));
         us.heard(
             us.write(us.eve, text)
@@ -195,28 +193,28 @@ fn topics_are_conversations_of_their_own() {
     let us = Group::forum();
     let alice = us.scene.alice;
     let (cats, dogs) = (
-        us.scene.telegram.topic(us.group, "Cats"),
-        us.scene.telegram.topic(us.group, "Dogs"),
+        us.scene.telegram.topic(us.room, "Cats"),
+        us.scene.telegram.topic(us.room, "Dogs"),
     );
     let _serving = us.scene.serve();
     let in_topic = |text: &str, topic: i64| us.write(alice, &format!("{MENTION} {text}")).thread(topic).send();
     let request = in_topic("count 100", cats);
-    us.scene.telegram.wait_for_text(us.group, "w5", SOON);
+    us.scene.telegram.wait_for_text(us.room, "w5", SOON);
     in_topic("hello dogs", dogs);
-    us.scene.telegram.say(us.group, alice, "@cortex_test_bot hello all");
-    let dogs_answer = us.scene.telegram.wait_for_text(us.group, "You said hello dogs.", SOON);
-    let general = us.scene.telegram.wait_for_text(us.group, "You said hello all.", SOON);
+    us.scene.telegram.say(us.room, alice, "@cortex_test_bot hello all");
+    let dogs_answer = us.scene.telegram.wait_for_text(us.room, "You said hello dogs.", SOON);
+    let general = us.scene.telegram.wait_for_text(us.room, "You said hello all.", SOON);
     assert!(
         us.messages().iter().all(|message| !message.text.contains("w100")),
         "a busy topic holds up others"
     );
     assert_eq!((dogs_answer.thread, general.thread), (Some(dogs), None));
-    let whole = us.scene.wait_for_final(us.group, "w99 w100");
+    let whole = us.scene.wait_for_final(us.room, "w99 w100");
     assert_eq!((whole.thread, whole.reply_to), (Some(cats), Some(request.message_id)));
 
     // None of them knows of the others' words.
     in_topic("what did I say?", dogs);
-    us.scene.telegram.wait_for_text(us.group, "You said what did I say?.", SOON);
+    us.scene.telegram.wait_for_text(us.room, "You said what did I say?.", SOON);
     let heard = us.scene.llm.last_request().body.to_string();
     assert!(
         heard.contains("hello dogs") && !heard.contains("w100") && !heard.contains("hello all"),
@@ -230,7 +228,7 @@ fn topics_are_conversations_of_their_own() {
 #[test]
 fn questions_are_asked_in_their_topic() {
     let us = Group::forum();
-    let topic = us.scene.telegram.topic(us.group, "Notes");
+    let topic = us.scene.telegram.topic(us.room, "Notes");
     let _serving = us.scene.serve();
     let request = us
         .write(us.scene.alice, "@cortex_test_bot write a.md one")
@@ -240,7 +238,7 @@ fn questions_are_asked_in_their_topic() {
     assert_eq!(asked.prompt.thread, Some(topic));
     us.scene.telegram.press(us.scene.alice, asked.prompt.handle(), "Allow once");
     us.scene.becomes(asked.prompt.handle(), "allowed once by alice");
-    let reply = us.scene.telegram.wait_for_text(us.group, "files/a.md now has", SOON);
+    let reply = us.scene.telegram.wait_for_text(us.room, "files/a.md now has", SOON);
     assert_eq!((reply.thread, reply.reply_to), (Some(topic), Some(request.message_id)));
 
     // The code holds in its topic; elsewhere it names nothing.
@@ -263,7 +261,7 @@ fn thread_of_replies_is_no_topic() {
     let _serving = us.scene.serve();
     let answer = us.ask(us.scene.alice, "hello");
     us.write(us.scene.alice, "go on").reply_to(answer.handle()).send();
-    let second = us.scene.telegram.wait_for_text(us.group, "You said go on.", SOON);
+    let second = us.scene.telegram.wait_for_text(us.room, "You said go on.", SOON);
     assert_eq!(second.thread, None);
     let heard = us.scene.llm.last_request().body.to_string();
     assert!(heard.contains("You said hello."), "it is another conversation: {heard}");
@@ -276,10 +274,10 @@ fn only_the_asker_decides_in_a_group() {
     let telegram = &us.scene.telegram;
     let alices = us
         .scene
-        .asked(telegram.say(us.group, us.scene.alice, "@cortex_test_bot write a.md one"));
+        .asked(telegram.say(us.room, us.scene.alice, "@cortex_test_bot write a.md one"));
     let bobs = us
         .scene
-        .asked(telegram.say(us.group, us.bob, "@cortex_test_bot write b.md two"));
+        .asked(telegram.say(us.room, us.bob, "@cortex_test_bot write b.md two"));
     // Each tries the other's.
     for (user, theirs) in [(us.scene.alice, &bobs), (us.bob, &alices)] {
         let press = telegram.press(user, theirs.prompt.handle(), "Allow once");
@@ -291,7 +289,7 @@ fn only_the_asker_decides_in_a_group() {
 
     telegram.press(us.bob, bobs.prompt.handle(), "Allow once");
     us.scene.becomes(bobs.prompt.handle(), "allowed once by bob");
-    telegram.wait_for_text(us.group, "files/b.md now has", SOON);
+    telegram.wait_for_text(us.room, "files/b.md now has", SOON);
     us.write(us.scene.alice, &format!("no {}", alices.code())).send();
     us.scene.becomes(alices.prompt.handle(), "denied by alice");
     assert_eq!(us.scene.daemon.read_file("a.md"), None);
@@ -302,9 +300,9 @@ fn only_the_asker_decides_in_a_group() {
 fn two_people_in_a_group_take_turns() {
     let us = Group::new();
     let _serving = us.scene.serve();
-    let first = us.scene.telegram.say(us.group, us.scene.alice, "@cortex_test_bot count 40");
-    us.scene.telegram.wait_for_text(us.group, "w5", SOON);
-    let second = us.scene.telegram.say(us.group, us.bob, "@cortex_test_bot count 20");
+    let first = us.scene.telegram.say(us.room, us.scene.alice, "@cortex_test_bot count 40");
+    us.scene.telegram.wait_for_text(us.room, "w5", SOON);
+    let second = us.scene.telegram.say(us.room, us.bob, "@cortex_test_bot count 20");
     let both = |messages: &[BotMessage]| {
         let is_whole = |replied: i64, words: &str| {
             let of = |message: &&BotMessage| message.reply_to == Some(replied) && message.text.ends_with(words);
@@ -312,22 +310,22 @@ fn two_people_in_a_group_take_turns() {
         };
         is_whole(first.message_id, "w40") && is_whole(second.message_id, "w20")
     };
-    us.scene.telegram.wait_for(us.group, both, SOON);
+    us.scene.telegram.wait_for(us.room, both, SOON);
 }
 
 #[test]
 fn bot_that_is_removed_and_added_again_goes_on() {
     let us = Group::new();
     let mut serving = us.scene.serve();
-    us.scene.telegram.say(us.group, us.scene.alice, "@cortex_test_bot count 40");
-    us.scene.telegram.wait_for_text(us.group, "w5", SOON);
-    us.scene.telegram.remove_bot(us.group, us.eve);
+    us.scene.telegram.say(us.room, us.scene.alice, "@cortex_test_bot count 40");
+    us.scene.telegram.wait_for_text(us.room, "w5", SOON);
+    us.scene.telegram.remove_bot(us.room, us.eve);
     us.scene
         .stored()
         .becomes("SELECT count(*) FROM audit WHERE kind = 'undeliverable'", 1);
     std::thread::sleep(Duration::from_millis(200));
     assert!(!serving.has_ended(), "{}", serving.log());
     us.scene.chat("hello");
-    us.scene.telegram.add_bot(us.group, us.scene.alice);
+    us.scene.telegram.add_bot(us.room, us.scene.alice);
     us.ask(us.scene.alice, "hello again");
 }

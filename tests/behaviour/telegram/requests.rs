@@ -1,5 +1,11 @@
 //! Requests that come in pieces, change, are stopped, or whose chat moves.
 
+mod context;
+mod edits;
+mod parts;
+mod signs;
+mod stop;
+
 use super::scene::{Scene, counted};
 use crate::support::{SOON, said};
 use cortex_test_support::telegram::Control;

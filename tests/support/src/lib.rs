@@ -1,5 +1,7 @@
 //! Wire fakes, a terminal and the daemon itself for the behaviour tests. They know the wire and nothing of the daemon's insides.
 
+pub mod clock;
+
 pub mod daemon;
 
 pub mod disk;

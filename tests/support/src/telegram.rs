@@ -42,6 +42,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// Connections that wait to be taken.
+const MOST_WAITING: i32 = 4096;
+
 /// What differs from one fake to the next.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -144,6 +147,8 @@ impl TelegramFake {
 
 fn listen(port: u16) -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    // The usual queue is too short for thousands who come at once, and whoever finds it full tries again only after a second.
+    rustix::net::listen(&listener, MOST_WAITING).expect("a bound socket listens");
     let address = listener.local_addr().expect("a bound socket has an address");
     listener.set_nonblocking(true).expect("a socket can be non-blocking");
     (listener, address)

@@ -278,6 +278,13 @@ fn upgraded_group_tells_its_new_id() {
         panic!("not moved")
     };
     assert_eq!((event.address.chat.as_str(), to.as_str()), ("-40", "-100777"));
+    // The new chat tells the same.
+    let there = json!({"migrate_from_chat_id": -40, "chat": {"id": -100_777_i64, "type": "supergroup"}});
+    let event = self::event(&json!({"update_id": 6, "message": group(&there)}));
+    let EventKind::Moved { to } = event.kind else {
+        panic!("not moved")
+    };
+    assert_eq!((event.address.chat.as_str(), to.as_str()), ("-40", "-100777"));
 }
 
 #[test]

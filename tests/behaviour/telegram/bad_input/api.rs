@@ -24,7 +24,7 @@ fn ends_with(scene: &Scene, token: &str) -> String {
     let mut serving = scene.daemon.serve();
     let status = serving.wait_for_exit(SOON);
     let log = serving.log();
-    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(status.code(), Some(2), "{log}");
     assert!(!log.contains(token), "the token is told: {log}");
     assert!(!log.contains("panicked"), "{log}");
     log
@@ -62,7 +62,7 @@ fn token_revoked_later_ends_the_daemon_too() {
     scene.telegram.fault(Fault::on("getUpdates").refused(401, "Unauthorized"));
     scene.telegram.say(scene.home, scene.alice, "again");
     let status = serving.wait_for_exit(SOON);
-    assert_eq!(status.code(), Some(1), "{}", serving.log());
+    assert_eq!(status.code(), Some(2), "{}", serving.log());
     assert!(serving.log().contains("@BotFather"), "{}", serving.log());
     drop(serving);
 
@@ -303,4 +303,61 @@ fn call_that_hangs_holds_up_its_chat_only() {
         "{}",
         scene.telegram.transcript(scene.home)
     );
+}
+
+#[test]
+fn poll_that_hangs_is_given_up() {
+    let mut scene = Scene::new();
+    scene.daemon.set("connectors.telegram.poll_timeout", "\"1s\"");
+    scene.telegram.fault(Fault::on("getUpdates").hang());
+    let mut serving = scene.daemon.serve();
+    scene.telegram.say(scene.home, scene.alice, "hello");
+    scene.telegram.wait_for_text(scene.home, "You said hello.", SOON);
+    assert_eq!(times(&serving, DOES_NOT_ANSWER), 1, "{}", serving.log());
+    assert!(!serving.has_ended());
+}
+
+#[test]
+fn waits_that_polls_are_asked_for_are_kept() {
+    let scene = Scene::new();
+    scene.telegram.fault(Fault::on("getUpdates").too_many_requests(2));
+    let mut serving = scene.daemon.serve();
+    serving.wait_for_log("asks to wait before the next poll", SOON);
+    let polls = scene.telegram.polls().len();
+    scene.telegram.say(scene.home, scene.alice, "hello");
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(scene.telegram.polls().len(), polls, "it polls inside the wait");
+    scene.telegram.wait_for_text(scene.home, "You said hello.", SOON);
+}
+
+#[test]
+fn press_that_cannot_be_answered_counts() {
+    let scene = Scene::new();
+    scene
+        .telegram
+        .fault(Fault::on("answerCallbackQuery").server_error(502))
+        .fault(Fault::on("answerCallbackQuery").refused(
+            400,
+            "Bad Request: query is too old and response timeout expired or query ID is invalid",
+        ));
+    let _serving = scene.serve();
+    for file in ["a.md", "b.md"] {
+        let asked = scene.ask(&format!("write {file} one"));
+        scene.telegram.press(scene.alice, asked.prompt.handle(), "Allow once");
+        scene.becomes(asked.prompt.handle(), "allowed once by alice");
+        scene
+            .telegram
+            .wait_for_text(scene.home, &format!("files/{file} now has"), SOON);
+    }
+    assert_eq!(scene.telegram.faults_left(), 0);
+}
+
+#[test]
+fn commands_that_cannot_be_registered_are_tried_again() {
+    let scene = Scene::new();
+    scene.telegram.fault(Fault::on("setMyCommands").server_error(502));
+    let _serving = scene.serve();
+    scene.chat("hello");
+    let registered = |scope: &str| scene.telegram.wait_until(SOON, |control| !control.commands(scope).is_empty());
+    assert!(registered("all_private_chats") && registered("all_group_chats"));
 }

@@ -268,3 +268,68 @@ fn group_that_moves_takes_its_question_along() {
         scene.telegram.transcript(moved)
     );
 }
+
+#[test]
+fn answer_to_a_deleted_request_comes_all_the_same() {
+    let scene = Scene::new();
+    let _serving = scene.serve();
+    scene.llm.reply(Reply::text_slowly("done", Duration::from_millis(500)));
+    let request = scene.telegram.say(scene.home, scene.alice, "do it");
+    scene.llm.wait_for_requests(1, SOON);
+    scene.telegram.delete(request);
+    let answer = scene.wait_for_final(scene.home, "done");
+    assert_eq!(answer.reply_to, None);
+    assert_eq!(possible_duplicates(&scene.stored()), 0);
+}
+
+#[test]
+fn formatting_that_is_refused_is_left_out() {
+    let scene = Scene::new();
+    scene.llm.reply(Reply::text("This is **bold**."));
+    let refused = Fault::on("sendMessage").refused(400, "Bad Request: can't parse entities: unsupported start tag");
+    scene.telegram.fault(refused);
+    let _serving = scene.serve();
+    scene.telegram.say(scene.home, scene.alice, "hello");
+    scene.wait_for_final(scene.home, "This is bold.");
+    assert_eq!(
+        scene.telegram.messages(scene.home).len(),
+        1,
+        "{}",
+        scene.telegram.transcript(scene.home)
+    );
+}
+
+#[test]
+fn places_where_the_bot_may_not_write_are_given_up() {
+    for (code, words) in [
+        (400, "Bad Request: message thread not found"),
+        (400, "Bad Request: TOPIC_CLOSED"),
+        (400, "Bad Request: not enough rights to send text messages to the chat"),
+        (400, "Bad Request: chat not found"),
+        (403, "Forbidden: user is deactivated"),
+        (403, "Forbidden: bot was kicked from the supergroup chat"),
+        (418, "I'm a teapot"),
+    ] {
+        let mut scene = Scene::new();
+        let bob = scene.befriend("Bob");
+        let bobs = scene.telegram.private_chat(bob);
+        let closed = Fault::on("*").in_chat(scene.home).times(1_000);
+        scene.telegram.fault(closed.refused(code, words));
+        let mut serving = scene.serve();
+        scene.telegram.say(scene.home, scene.alice, "hello");
+        scene
+            .stored()
+            .becomes("SELECT count(*) FROM audit WHERE kind = 'undeliverable'", 1);
+        scene.telegram.say(bobs, bob, "hello");
+        scene.telegram.wait_for_text(bobs, "You said hello.", SOON);
+        let sends = scene
+            .telegram
+            .calls_of("sendMessage")
+            .into_iter()
+            .filter(|call| call.chat == Some(scene.home));
+        assert_eq!(sends.count(), 1, "{words}");
+        scene.telegram.clear_faults();
+        scene.chat("open again?");
+        assert!(!serving.has_ended(), "{words}: {}", serving.log());
+    }
+}

@@ -34,7 +34,9 @@ Commands are taken at <control_url>/<command>, with parameters in the query or a
   clear-faults | outage on | advance seconds | reset
   messages chat | transcript chat | calls [chat] | polls | commands [scope] [language] | violations
   wait chat text [seconds] | wait answered [seconds]
-  timings [chat] | stats                         times are microseconds since the fake began";
+  answers | count-ending ending                  what the bot said last in each chat; in how many chats that ends so
+  timings [chat] | stats                         times are microseconds since the fake began, which was at
+                                                 `started_monotonic` of the machine's monotonic clock";
 
 /// A fake that someone forgot does not stay for ever.
 const ENDS_AFTER: Duration = Duration::from_hours(1);

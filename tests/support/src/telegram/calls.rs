@@ -46,9 +46,9 @@ pub struct Poll {
     pub status: u16,
 }
 
-/// Whether a method puts something into a chat or changes it, which is what rate limits count.
-pub(super) fn shows_something(method: &str) -> bool {
-    method.starts_with("send") && method != "sendChatAction" || method.starts_with("edit")
+/// Whether a method is one that rate limits count: all that puts something into a chat or changes it, signs of typing too.
+pub(super) fn is_metered(method: &str) -> bool {
+    method.starts_with("send") || method.starts_with("edit")
 }
 
 impl Control {
@@ -103,7 +103,7 @@ impl Control {
     fn times_of(&self, chat: i64) -> Vec<Instant> {
         let state = self.shared.state();
         let calls = state.calls.iter();
-        let calls = calls.filter(|call| call.chat == Some(chat) && shows_something(call.method));
+        let calls = calls.filter(|call| call.chat == Some(chat) && is_metered(call.method));
         calls.map(|call| call.at).collect()
     }
 

@@ -1,7 +1,7 @@
 //! A call from its arrival to its answer: windows and limits, scripted faults, the method itself, the record.
 
 use super::Options;
-use super::calls::{Call, shows_something};
+use super::calls::{Call, is_metered};
 use super::faults::{Disturbance, Instead, Then};
 use super::methods::{self, ApiError, Method};
 use super::params::Params;
@@ -122,7 +122,7 @@ fn deliver(state: &mut State, options: &Options, method: &'static Method, params
         None => None,
     };
     if options.rate_limits
-        && shows_something(method.name)
+        && is_metered(method.name)
         && let Some(chat) = chat
     {
         let is_group = chat < 0;

@@ -148,6 +148,8 @@ fn run(control: &Control, name: &str, arguments: &Arguments<'_>) -> Answer {
         }
         "wait" => wait(control, arguments),
         "timings" => Ok(report::timings(control, arguments.0.integer("chat"))),
+        "answers" => Ok(report::answers(control)),
+        "count-ending" => Ok(report::count_ending(control, &arguments.text("ending")?)),
         "stats" => Ok(report::stats(control)),
         "violations" => Ok(json!(control.violations())),
         _ => Err(format!("there is no command {name}")),

@@ -109,6 +109,36 @@ pub(super) fn timings(control: &Control, only: Option<i64>) -> Value {
     timings.collect()
 }
 
+/// What the bot has said in each chat: how many messages stand there, and how the last one ends.
+pub(super) fn answers(control: &Control) -> Value {
+    /// Enough to see whether an answer is whole.
+    const END_SHOWN: usize = 40;
+    let state = control.shared.state();
+    let mut chats: Vec<&Chat> = state.chats.values().collect();
+    chats.sort_by_key(|chat| chat.id);
+    let answers = chats.into_iter().map(|chat| {
+        let standing = || {
+            chat.messages
+                .values()
+                .filter(|message| message.is_bots && !message.is_deleted)
+        };
+        let last = standing().next_back().map(super::chat::Message::text).unwrap_or_default();
+        let end = last.char_indices().rev().take(END_SHOWN).last().map_or(0, |(at, _)| at);
+        json!({"chat": chat.id, "standing": standing().count(), "characters": last.chars().count(), "end": &last[end..]})
+    });
+    answers.collect()
+}
+
+/// In how many chats the bot's last message ends like this.
+pub(super) fn count_ending(control: &Control, ending: &str) -> Value {
+    let state = control.shared.state();
+    let ends = |chat: &&Chat| {
+        let last = chat.messages.values().rfind(|message| message.is_bots && !message.is_deleted);
+        last.is_some_and(|message| message.text().ends_with(ending))
+    };
+    json!(state.chats.values().filter(ends).count())
+}
+
 pub(super) fn stats(control: &Control) -> Value {
     let state = control.shared.state();
     let mut by_method: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
@@ -122,6 +152,7 @@ pub(super) fn stats(control: &Control) -> Value {
     let sum = |count: fn(&Chat) -> usize| state.chats.values().map(count).sum::<usize>();
     json!({
         "micros": micros(state.started, Instant::now()),
+        "started_monotonic": state.started_monotonic,
         "chats": state.chats.len(),
         "answered_chats": sum(|chat| usize::from(!chat.timeline.sends.is_empty())),
         "said": sum(|chat| chat.timeline.said.len()),

@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::listener::Gate;
 use super::press::Press;
 use super::updates::Updates;
+use crate::clock::monotonic_micros;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -85,6 +86,8 @@ pub(super) struct State {
     pub(super) version: u64,
     pub(super) reads_all_group_messages: bool,
     pub(super) started: Instant,
+    /// The same moment on the clock that processes have in common.
+    pub(super) started_monotonic: u64,
     /// How far the fake's clock is ahead.
     pub(super) ahead: Duration,
     pub(super) people: HashMap<i64, Person>,
@@ -110,6 +113,7 @@ impl State {
             version: 0,
             reads_all_group_messages: options.reads_all_group_messages,
             started: Instant::now(),
+            started_monotonic: monotonic_micros(),
             ahead: Duration::ZERO,
             people: HashMap::new(),
             chats: HashMap::new(),

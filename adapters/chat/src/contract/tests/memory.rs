@@ -488,6 +488,7 @@ fn capabilities() -> Capabilities {
         edits_per_message: None,
         edit_age: None,
         choices: ChoiceDisplay::Buttons,
+        references_count_up: false,
         replies_to_choices: true,
         threads: true,
         typing_every: None,
