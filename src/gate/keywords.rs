@@ -123,6 +123,7 @@ pub fn is_code(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cortex_test_support::long::cases;
     use proptest::prelude::*;
 
     fn read(text: &str) -> Option<Spoken> {
@@ -231,6 +232,8 @@ mod tests {
     const BLANK: &str = "[ \t\n.。\u{a0}\u{3000}]{1,3}";
 
     proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
         #[test]
         fn any_case_and_blanks_around_a_keyword_mean_the_same(
             (typed, word) in any_keyword(), number: u32, before in BLANK, between in BLANK, after in BLANK,

@@ -1,5 +1,6 @@
 //! The tools through their public door, with real folders.
 
+mod hostile;
 mod list_and_read;
 mod paths;
 mod registry;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 use super::*;
+use cortex_test_support::long::cases;
 use proptest::prelude::*;
 
 fn decode(pieces: &[&[u8]]) -> Vec<Event> {
@@ -81,6 +82,8 @@ fn endless_line_and_endless_event_hit_the_limit() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn any_split_gives_the_same_events(
         lines in prop::collection::vec(

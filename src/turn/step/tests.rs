@@ -7,6 +7,7 @@ use crate::domain::{SessionId, UserName};
 use crate::models::{Finish, TokenUsage, ToolCall};
 use crate::turn::{MemorySwitches, Mode, Request};
 use cortex_chat::{Address, ChatKind};
+use cortex_test_support::long::cases;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -417,6 +418,8 @@ fn any_input() -> impl Strategy<Value = Input> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn any_order_of_events_keeps_every_call_with_its_result(inputs in proptest::collection::vec(any_input(), 0..40)) {
         let mut state = new_turn();

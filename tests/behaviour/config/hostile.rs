@@ -1,7 +1,11 @@
 //! Whatever is in the file: an answer, no panic.
 
 use super::parse;
+use cortex_test_support::hostile::{spoiled, spoiled_text};
+use cortex_test_support::long::cases;
+use cortex_test_support::random::Random;
 use proptest::prelude::*;
+use std::time::{Duration, Instant};
 
 /// Values of all types, some of them right somewhere.
 fn value() -> impl Strategy<Value = String> {
@@ -31,6 +35,8 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn any_text_is_answered(text in any::<String>()) {
         let _ = parse(&text);
@@ -49,6 +55,34 @@ proptest! {
                 prop_assert!(problem.position.is_some_and(|position| position.line <= lines.len() + 1), "{}", problem);
             }
         }
+    }
+}
+
+/// The example with something wrong in its text, or in the values behind it.
+#[test]
+fn spoiled_configs_are_answered() {
+    let example = include_str!("../../../config.example.toml");
+    let json = serde_json::to_value(toml::from_str::<toml::Value>(example).unwrap()).unwrap();
+    let mut random = Random::new(11);
+    for number in 0..cases(400) {
+        let text = if number % 2 == 0 {
+            spoiled_text(example, &mut random)
+        } else {
+            let changes = 1 + random.below(3);
+            // Not all that is JSON is TOML.
+            toml::to_string(&spoiled(&json, changes, &mut random)).unwrap_or_default()
+        };
+        let begun = Instant::now();
+        if let Err(errors) = parse(&text) {
+            let said = errors.to_string();
+            assert!(
+                !said.is_empty() && said.len() < 4 * text.len() + 10_000,
+                "{} of {}",
+                said.len(),
+                text.len()
+            );
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?} for {text}", begun.elapsed());
     }
 }
 

@@ -2,6 +2,7 @@ use crate::printable::printable;
 use crate::render::render;
 use crate::wrap::Line;
 use cortex_chat::Document;
+use cortex_test_support::long::cases;
 use proptest::prelude::*;
 
 const SAMPLE: &str = "# Title\n\nText with **bold**, *italic*, ~~gone~~ and `code`; [a link](http://example.org).\n\n\
@@ -39,6 +40,8 @@ fn wide_characters_count_twice() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn no_line_is_too_wide_and_none_controls_the_terminal(markdown in "(?s)([>\\-] ){0,20}.{0,200}", width in 8_usize..60) {
         for line in render(&Document::parse(&markdown), width) {

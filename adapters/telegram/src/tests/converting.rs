@@ -4,6 +4,7 @@
 
 use crate::convert::{Bot, Converter};
 use cortex_chat::{ChatKind, Event, EventKind, IncomingMessage, MoreToCome, Provenance, SenderKind};
+use cortex_test_support::long::cases;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -343,6 +344,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     #[test]
     fn hostile_updates_are_converted_or_passed_over(id: i64, kind in "message|edited_message|callback_query|other", body in any_json()) {
         let update = json!({"update_id": id, kind: body});

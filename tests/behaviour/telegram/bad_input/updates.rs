@@ -3,6 +3,9 @@
 use super::possible_duplicates;
 use crate::support::SOON;
 use crate::telegram::scene::Scene;
+use cortex_test_support::hostile::spoiled;
+use cortex_test_support::long::cases;
+use cortex_test_support::random::Random;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -157,6 +160,47 @@ fn rich_message_is_read_for_its_words() {
     let requests = scene.llm.wait_for_requests(2, SOON);
     let said = requests[0].last_content("user");
     assert!(said.contains("Buy") && said.contains("some milk"), "{said:?}");
+}
+
+#[test]
+fn spoiled_updates_by_the_hundred_do_no_harm() {
+    let scene = Scene::new();
+    let right = message(
+        &scene,
+        900,
+        &json!({
+            "entities": [{"type": "bold", "offset": 0, "length": 3}], "quote": {"text": "a"},
+            "reply_to_message": {"message_id": 3, "from": {"id": 6}, "text": "words", "forward_origin": {}},
+        }),
+    );
+    let press = json!({
+        "id": "44", "from": right["from"], "message": right, "chat_instance": "-8",
+        "data": "01890a5dac96774bbcceb302099a8057:o",
+    });
+    let mut random = Random::new(3);
+    // Far from those of the messages that the fake makes.
+    let mut numbers = 1_000_000..;
+    let mut serving = scene.serve();
+    for round in 0..cases(1) {
+        for _ in 0..200 {
+            let kind = ["message", "edited_message", "callback_query", "message"][random.place(4)];
+            let mut body = if kind == "callback_query" {
+                press.clone()
+            } else {
+                right.clone()
+            };
+            body["message_id"] = json!(numbers.next());
+            let changes = 1 + random.below(5);
+            scene
+                .telegram
+                .push_raw_update(spoiled(&json!({ kind: body }), changes, &mut random));
+        }
+        goes_on(&scene, &format!("after all that, {round}"));
+    }
+    assert!(!serving.has_ended());
+    assert!(!serving.log().contains("panicked"), "{}", serving.log());
+    assert_eq!(scene.stored().number("SELECT count(*) FROM turn WHERE status = 'error'"), 0);
+    println!("{} messages came of it", scene.telegram.messages(scene.home).len());
 }
 
 #[test]
