@@ -10,6 +10,7 @@ use cortex_test_support::long::cases;
 use cortex_test_support::random::Random;
 use proptest::prelude::*;
 use serde_json::json;
+use std::fmt::Write as _;
 
 /// What a call may have beyond its bytes: an id, words about what is wrong with it.
 const OURS_BYTES: usize = 256;
@@ -53,7 +54,7 @@ fn stream(random: &mut Random) -> Vec<u8> {
             if is_there && whole {
                 stream.push_str(&chunk);
             } else if is_there {
-                stream.push_str(&format!("data: {chunk}\n\n"));
+                let _ = write!(stream, "data: {chunk}\n\n");
             }
         }
     }
