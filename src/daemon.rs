@@ -194,6 +194,7 @@ async fn show_what_waits(
         store.forget_shown(connector.name.clone()).await?;
         store.announce_again(connector.name.clone()).await?;
     }
+    pacer.hold(store.waits(connector.name.clone()).await?);
     pacer.show(store.messages_to_show(connector.name.clone()).await?);
     Ok(())
 }

@@ -17,6 +17,7 @@ mod rows;
 mod sqlite;
 mod step;
 mod toolrun;
+mod wait;
 
 pub use accept::{Accepted, RouterSettings};
 pub use approvals::Expired;
@@ -30,6 +31,7 @@ pub use recover::Recovered;
 pub use sqlite::{OpenError, Store};
 pub use step::{AuditRecord, Committed, DesiredMessage, Fence, HistoryAppend, NewQuestion, StepCommit, UsageRecord};
 pub use toolrun::{FinishedRun, ToolStart};
+pub use wait::ChatWait;
 
 use thiserror::Error;
 

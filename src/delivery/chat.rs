@@ -202,6 +202,16 @@ impl Chat {
         }
     }
 
+    /// Keeps a wait that the platform asked for.
+    pub(super) fn hold(&mut self, until: Instant) {
+        self.pace.hold(until);
+    }
+
+    /// One-to-one or not.
+    pub(super) fn kind(&self) -> ChatKind {
+        self.kind
+    }
+
     /// The row whose turn it is. What is not due is passed by, but not by the parts that follow it in the same text.
     fn next_row(&self, now: Instant) -> Option<(Urgency, &Waiting)> {
         let waits_before = |place: &(Urgency, u64), row: &MessageRow| {

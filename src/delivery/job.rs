@@ -1,12 +1,14 @@
 //! One thing to do on a platform, with its intent on disk before it and its outcome on disk after it.
 
+use super::pace::asked_wait;
 use super::pacer::ChatKey;
 use crate::clock::Clock;
 use crate::domain::TurnId;
 use crate::failpoint;
 use crate::store::{MessageId, MessageRow, Shown, Store};
 use cortex_chat::{
-    Address, ConnectorName, Document, MessageKind, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal, TextLimit,
+    Address, ChatKind, ConnectorName, Document, MessageKind, MessageRef, Outbound, OutboundError, OutgoingMessage, Signal,
+    TextLimit,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub(super) struct Show {
 /// A task with its place.
 pub(super) struct Job {
     pub(super) chat: ChatKey,
+    pub(super) chat_kind: ChatKind,
     pub(super) address: Address,
     pub(super) task: Task,
 }
@@ -106,6 +109,17 @@ impl Platform {
                 shown
             }
         };
+        if let Err(OutboundError::RateLimited { retry_after }) = &result {
+            // Kept over a restart: a call inside the wait would make it longer.
+            let (connector, chat) = (self.connector.clone(), job.chat.clone());
+            let noted = self
+                .store
+                .record_wait(connector, chat, job.chat_kind, asked_wait(*retry_after))
+                .await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, connector.name = %self.connector, "a wait that the platform asks for could not be put on record");
+            }
+        }
         if let Err(OutboundError::Moved { to }) = &result {
             let moved = self
                 .store

@@ -34,6 +34,11 @@ pub(super) struct Pace {
     calls: VecDeque<Instant>,
 }
 
+/// How long is waited when a platform asks for a wait.
+pub(super) fn asked_wait(retry_after: Duration) -> Duration {
+    retry_after.min(RATE_LIMIT_LONGEST) + RATE_LIMIT_MARGIN
+}
+
 /// The interval is doubled this many times since then.
 #[derive(Clone, Copy)]
 struct Slowed {
@@ -58,6 +63,11 @@ impl Pace {
         self.not_before.filter(|not_before| *not_before > now)
     }
 
+    /// Nothing is called before this time.
+    pub(super) fn hold(&mut self, until: Instant) {
+        self.not_before = self.not_before.max(Some(until));
+    }
+
     /// Counts calls that were made for one thing.
     pub(super) fn count(&mut self, calls: &[Instant]) {
         let Some(last) = calls.last() else { return };
@@ -76,7 +86,7 @@ impl Pace {
     ) -> Option<Duration> {
         match result {
             Err(OutboundError::RateLimited { retry_after }) => {
-                let wait = (*retry_after).min(RATE_LIMIT_LONGEST) + RATE_LIMIT_MARGIN;
+                let wait = asked_wait(*retry_after);
                 self.not_before = self.not_before.max(Some(now + wait));
                 self.slow_down(now, now + wait);
                 return Some(wait);

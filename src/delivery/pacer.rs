@@ -9,7 +9,7 @@ use super::live::LiveAnswer;
 use super::queue::Queue;
 use crate::clock::Clock;
 use crate::domain::TurnId;
-use crate::store::{MessageRow, Store};
+use crate::store::{ChatWait, MessageRow, Store};
 use cortex_chat::{Address, Capabilities, ChatId, ChatKind, ConnectorName, Outbound, OutboundError};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -67,6 +67,7 @@ enum Command {
     EndLive(ChatKey, TurnId, Arc<LiveAnswer>),
     Drain(oneshot::Sender<()>),
     Settle(ChatKey, oneshot::Sender<()>),
+    Hold(Vec<ChatWait>),
 }
 
 impl PacerHandle {
@@ -77,6 +78,11 @@ impl PacerHandle {
             // The pacer only goes when the daemon does; what is not shown then is shown at the next start.
             let _ = self.commands.send(Command::Rows(rows));
         }
+    }
+
+    /// Keeps waits that the platform asked for before the start; called before anything is shown.
+    pub fn hold(&self, waits: Vec<ChatWait>) {
+        let _ = self.commands.send(Command::Hold(waits));
     }
 
     /// Begins to show a growing answer.
@@ -201,6 +207,13 @@ impl Pacer {
                     self.look_at(&key);
                 }
             }
+            Command::Hold(waits) => {
+                let now = Instant::now();
+                for wait in waits {
+                    self.chat(&wait.chat, wait.chat_kind).hold(now + wait.left);
+                    self.look_at(&wait.chat);
+                }
+            }
             Command::Live(mut start) => {
                 let key = self.moved_to(&start.address.chat);
                 start.address.chat = key.clone();
@@ -300,7 +313,13 @@ impl Pacer {
                 Some((address, task)) => {
                     self.queue.count(now);
                     let chat = key;
-                    let job = Job { chat, address, task };
+                    let chat_kind = self.chats.get(&chat).map_or(ChatKind::Room, Chat::kind);
+                    let job = Job {
+                        chat,
+                        chat_kind,
+                        address,
+                        task,
+                    };
                     self.in_flight.push(Box::pin(Arc::clone(&self.platform).carry_out(job)));
                 }
                 // What it waited for is no longer wanted.

@@ -50,6 +50,14 @@ pub(super) fn chat_kind_word(kind: ChatKind) -> &'static str {
     }
 }
 
+pub(super) fn chat_kind_of(word: &str) -> ChatKind {
+    if word == "one_to_one" {
+        ChatKind::OneToOne
+    } else {
+        ChatKind::Room
+    }
+}
+
 /// The address and kind of a conversation from its columns `connector, chat, thread, chat_kind`, which start at `first`.
 pub(super) fn address(row: &Row<'_>, first: usize) -> rusqlite::Result<(Address, ChatKind)> {
     let connector: String = row.get(first)?;
@@ -61,12 +69,5 @@ pub(super) fn address(row: &Row<'_>, first: usize) -> rusqlite::Result<(Address,
         chat: chat.into(),
         thread: Some(thread).filter(|thread| !thread.is_empty()).map(Into::into),
     };
-    Ok((
-        address,
-        if kind == "one_to_one" {
-            ChatKind::OneToOne
-        } else {
-            ChatKind::Room
-        },
-    ))
+    Ok((address, chat_kind_of(&kind)))
 }

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_pairing.sql"),
     include_str!("migrations/0003_requests.sql"),
     include_str!("migrations/0004_ignored.sql"),
+    include_str!("migrations/0005_waits.sql"),
 ];
 
 /// Why the store could not be opened.

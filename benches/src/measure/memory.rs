@@ -3,11 +3,14 @@
 use crate::Bench;
 use crate::figures::{Must, Unit};
 use crate::report::Report;
+use crate::timeline::words;
 use crate::world::{Form, Settings, World, wait_for};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::time::Duration;
 
 const FIRST_CHAT: i64 = 1_000_000;
+/// A conversation begins so often where they need not be at the same instant.
+const EVERY: Duration = Duration::from_millis(10);
 
 pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let world = World::start(bench, &Settings::default())?;
@@ -23,10 +26,14 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
 
     let chats = bench.pick(1_000, 100);
     world.model.answers(&Form::SHORT)?;
-    world.telegram.say_many(FIRST_CHAT, chats, 1)?;
-    world.wait_answered(chats, Duration::from_mins(1))?;
+    for chat in (FIRST_CHAT..).take(chats) {
+        world.telegram.say(chat, &words(1, chat))?;
+        std::thread::sleep(EVERY);
+    }
+    let answered = world.wait_answered(chats, Duration::from_mins(1))?;
+    ensure!(answered == chats, "{answered} of {chats} were answered");
     std::thread::sleep(Duration::from_secs(3));
-    let what = format!("PSS after {chats} conversations");
+    let what = format!("PSS after {chats} conversations, a hundred begun each second");
     let pss = world.daemon.pss_mib()?;
     report.add("memory.after", what, Unit::Mebibytes, Must::Below(30.0), pss);
     drop(world);

@@ -155,3 +155,29 @@ async fn account_without_a_limit_is_not_held_up() {
     assert_eq!(rig.did().len(), 100);
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn wait_that_the_platform_asked_for_outlives_a_restart() {
+    let rig = Rig::new(capabilities(), vec![limited(Duration::from_secs(40))]);
+    rig.pacer.show(vec![notice("a", "home", "one")]);
+    rig.until(|did| did.len() == 1).await;
+    let waits = loop {
+        let waits = rig.store.waits("test".into()).await.unwrap();
+        if !waits.is_empty() {
+            break waits;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!((35..=41).contains(&waits[0].left.as_secs()), "{waits:?}");
+
+    let (again, mut pacer) = Rig::at_rest(capabilities(), Vec::new());
+    again.pacer.hold(waits);
+    again
+        .pacer
+        .show(vec![notice("a", "home", "one"), notice("b", "other", "two")]);
+    pacer.settle().await;
+    pacer.pass(Duration::from_secs(30)).await;
+    assert_eq!(again.did(), [sent("two")]);
+    pacer.pass(Duration::from_secs(45)).await;
+    assert_eq!(again.did(), [sent("two"), sent("one")]);
+}
