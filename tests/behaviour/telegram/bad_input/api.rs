@@ -62,7 +62,7 @@ fn token_revoked_later_ends_the_daemon_too() {
     scene.telegram.fault(Fault::on("getUpdates").refused(401, "Unauthorized"));
     scene.telegram.say(scene.home, scene.alice, "again");
     let status = serving.wait_for_exit(SOON);
-    assert_eq!(status.code(), Some(1), "{}", serving.log());
+    assert_eq!(status.code(), Some(2), "{}", serving.log());
     assert!(serving.log().contains("@BotFather"), "{}", serving.log());
     drop(serving);
 
