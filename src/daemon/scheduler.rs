@@ -45,6 +45,13 @@ struct State {
     tasks: JoinSet<()>,
 }
 
+impl State {
+    /// Lets go of tasks that have ended; each would hold its memory for as long as it is in the set.
+    fn let_ended_go(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+    }
+}
+
 /// The hand on a turn: what tells its run to end, and tells others that it has.
 #[derive(Clone)]
 struct Hand {
@@ -222,8 +229,7 @@ impl Scheduler {
             Some(left) => places.held = left,
             None => state.taken += 1,
         }
-        // Ended tasks are let go of here, so that the set does not grow with every turn.
-        while state.tasks.try_join_next().is_some() {}
+        state.let_ended_go();
         let this = Arc::clone(self);
         state.tasks.spawn(async move { this.work(beginning).await });
     }
@@ -300,6 +306,7 @@ impl Scheduler {
         {
             let mut state = self.lock();
             state.taken -= 1;
+            state.let_ended_go();
             if state.at_work.is_empty() {
                 // What is left there was for turns that ended before the word could reach them.
                 state.early_stops.clear();

@@ -107,6 +107,8 @@ impl Chat {
                 growing.hand_over(&mut waiting.row);
             }
         }
+        // Room for some answers is a kilobyte, in each of thousands of chats.
+        self.growing.shrink_to_fit();
     }
 
     /// Tells when the call in flight is over; at once where there is none.

@@ -9,6 +9,10 @@ use cortex_chat::{Capabilities, ChatId, ChatKind, MessageRef, OutboundError, Out
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Text waits so long for what may come right after it. A model's last word is followed by its end, and a picture of the word
+/// would hold up the final form for an interval.
+const LINGER: Duration = Duration::from_millis(5);
+
 pub(super) struct Growing {
     start: LiveStart,
     begun: Instant,
@@ -133,7 +137,13 @@ impl Growing {
             Some(_) => Urgency::Picture,
             None => Urgency::Progress,
         };
-        Some(Wish { urgency, from: now })
+        let from = match urgency {
+            Urgency::Progress => now,
+            _ => answer
+                .unshown_since()
+                .map_or(now, |since| since + LINGER.min(capabilities.hold_back.wait)),
+        };
+        Some(Wish { urgency, from })
     }
 
     /// What fulfils its wish; `None` where nothing is left of it.

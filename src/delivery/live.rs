@@ -42,6 +42,8 @@ struct Content {
     progress: Vec<Line>,
     text: String,
     first_text_at: Option<Instant>,
+    /// The first change since it was rendered last.
+    changed_at: Option<Instant>,
     /// What the chat shows from now on is stored; nothing more is rendered.
     closed: bool,
 }
@@ -120,6 +122,11 @@ impl LiveAnswer {
         Some(FirstText { is_enough, since })
     }
 
+    /// Since when there is something that was not rendered.
+    pub(super) fn unshown_since(&self) -> Option<Instant> {
+        self.lock().changed_at
+    }
+
     /// Whether anything but text is there to show, which no hold-back applies to.
     pub(super) fn has_more_than_text(&self) -> bool {
         self.form.placeholder || !self.lock().progress.is_empty()
@@ -150,7 +157,8 @@ impl LiveAnswer {
         self.tell_again();
         self.dirty.store(false, Ordering::Release);
         // Held while the parts are counted, so that whoever closes the answer knows of every part that was rendered.
-        let content = self.lock();
+        let mut content = self.lock();
+        content.changed_at = None;
         if content.closed {
             return None;
         }
@@ -183,7 +191,10 @@ impl LiveAnswer {
 
     /// Changes the content; true when the pacer must be told: one word to it is enough for many tokens.
     fn change(&self, change: impl FnOnce(&mut Content)) -> bool {
-        change(&mut self.lock());
+        let mut content = self.lock();
+        content.changed_at.get_or_insert_with(Instant::now);
+        change(&mut content);
+        drop(content);
         self.dirty.store(true, Ordering::Release);
         !self.told.swap(true, Ordering::AcqRel)
     }

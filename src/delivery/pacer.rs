@@ -24,6 +24,10 @@ use tokio::sync::{mpsc, oneshot};
 /// A chat of which nothing is to be shown is forgotten after this; its pace begins anew then.
 const CHAT_KEPT: Duration = Duration::from_mins(2);
 
+/// Calls that may be on their way at the same time. Where no limit of the account holds them up, thousands would each make a
+/// connection, and be no faster.
+const MOST_CALLS_AT_ONCE: usize = 128;
+
 /// A wait that a platform asks for is worth a line in the log when it is longer than this.
 const LONG_WAIT: Duration = Duration::from_mins(1);
 
@@ -172,7 +176,13 @@ impl Pacer {
 
     fn wake_at(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        timer.into_iter().chain(self.queue.wake_at()).min()
+        // Where too many calls are on their way, the end of one of them is what the queue waits for.
+        let queue = self.has_room().then(|| self.queue.wake_at()).flatten();
+        timer.into_iter().chain(queue).min()
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < MOST_CALLS_AT_ONCE
     }
 
     fn take(&mut self, command: Command) {
@@ -282,7 +292,9 @@ impl Pacer {
 
     /// Calls the platform for those who wait, as far as the account may be called.
     fn serve(&mut self, now: Instant) {
-        while let Some(key) = self.queue.next(now) {
+        while self.has_room()
+            && let Some(key) = self.queue.next(now)
+        {
             let Some(chat) = self.chats.get_mut(&key) else { continue };
             match chat.begin_call(now, &self.capabilities) {
                 Some((address, task)) => {

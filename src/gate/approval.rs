@@ -179,6 +179,8 @@ impl Choice {
         let (choice, _) = Self::LETTERS
             .iter()
             .find(|(_, known)| letter.len() == 1 && letter.starts_with(*known))?;
-        Some((ApprovalId::from_str(approval).ok()?, *choice))
+        let approval = ApprovalId::from_str(approval).ok()?;
+        // An id can be written in more ways than ours.
+        (choice.id(approval) == *id).then_some((approval, *choice))
     }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Connections are kept this long for the next round of a turn, then closed to give their memory back.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// More are closed as soon as they are idle: after thousands of calls at once, each would hold some memory for nothing.
+const MOST_IDLE: usize = 32;
+
 /// What differs between clients.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -58,6 +61,7 @@ pub fn http_client_with(settings: &HttpSettings) -> Result<Client, Error> {
         .user_agent(concat!("cortex/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(MOST_IDLE)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false);

@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::*;
 use cortex_chat::{Address, Sender};
 use jiff::Timestamp;
@@ -293,7 +295,10 @@ fn stranger_is_told_once() {
     }
     // Only who writes is told, not who looks in or leaves.
     for kind in [
-        EventKind::Other { name: "blocked".into() },
+        EventKind::Other {
+            name: "blocked".into(),
+            content: None,
+        },
         EventKind::Stop,
         EventKind::Edit(typed("hi")),
     ] {

@@ -230,7 +230,7 @@ pub(super) fn open_of(
         .collect()
 }
 
-/// The open questions of a conversation.
+/// The open questions of a conversation, but for those that cannot be read.
 pub(super) fn open_in(connection: &Connection, conversation: i64) -> Result<Vec<Approval>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM approval WHERE conversation = ?1 AND status = 'pending' ORDER BY created_at, id"
@@ -238,7 +238,14 @@ pub(super) fn open_in(connection: &Connection, conversation: i64) -> Result<Vec<
     let rows = statement
         .query_map([conversation], read_row)?
         .collect::<Result<Vec<_>, _>>()?;
-    rows.into_iter().map(finish_row).collect()
+    let read = rows.into_iter().filter_map(|row| match finish_row(row) {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a question cannot be read and is passed over");
+            None
+        }
+        read => Some(read),
+    });
+    read.collect()
 }
 
 /// What the router sees: the open questions of the conversation, with `decided` those decided lately too, and the one that was
@@ -291,7 +298,8 @@ fn view_rows(
                 risk: from_word(&risk, &place("risk"), Risk::from_word)?,
                 status: from_word(&status, &place("status"), ApprovalStatus::from_word)?,
                 prompts: prompts(connection, id)?,
-                shown_with: from_json(&shown_with, &place("shown_with"))?,
+                // Where it cannot be read, "all" covers nothing, and the person says which one they mean.
+                shown_with: from_json(&shown_with, &place("shown_with")).unwrap_or_default(),
                 code,
             })
         })

@@ -3,7 +3,7 @@
 use super::message::{self, MessageRow};
 use super::rows::{self, from_id, from_json};
 use super::{Store, StoreError, approvals, identity, step};
-use crate::domain::TurnId;
+use crate::domain::{TurnId, UserName};
 use crate::gate::Policy;
 use crate::models::Message;
 use crate::turn::{Enclosed, STATE_VERSION, TurnState};
@@ -188,7 +188,7 @@ fn take(
         attempts,
         stop_requested,
         history,
-        policy: identity::policy_of(connection, &state.request.user)?,
+        policy: readable_policy(connection, &state.request.user)?,
         messages: message::of_turn(connection, id)?,
         waiting: waiting
             .into_iter()
@@ -197,6 +197,17 @@ fn take(
             .collect(),
         state,
     })
+}
+
+/// What a user may do. Where that cannot be read it is nothing: the turn goes on without tools.
+fn readable_policy(connection: &Connection, user: &UserName) -> Result<Option<Policy>, StoreError> {
+    match identity::policy_of(connection, user) {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "what a user may do cannot be read, so it is nothing");
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 /// The newest part of a session's history that fits the budget, oldest first. A turn that does not fit whole leaves its words
@@ -248,23 +259,35 @@ fn keep(kept: &mut Vec<HistoryEntry>, left: &mut u64, block: Vec<Stored>) -> Res
     if needed > *left {
         return Ok(false);
     }
-    *left -= needed;
-    for entry in block {
-        kept.push(HistoryEntry {
-            turn: from_id(&entry.turn, "history.turn")?,
-            message: from_json(&entry.body, &format!("history.body of turn {}", entry.turn))?,
-            enclosed: entry
-                .enclosed
-                .map(|json| from_json(&json, &format!("history.enclosed of turn {}", entry.turn)))
-                .transpose()?
-                .unwrap_or_default(),
-            tainted: entry.tainted,
-        });
+    let entries = block.into_iter().map(Stored::read).collect::<Result<Vec<_>, _>>();
+    match entries {
+        Ok(entries) => {
+            *left -= needed;
+            kept.extend(entries);
+        }
+        // Nobody is the better off for not being answered any more.
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, "a turn of the history cannot be read, and is left out of it");
+        }
+        Err(error) => return Err(error),
     }
     Ok(true)
 }
 
 impl Stored {
+    fn read(self) -> Result<HistoryEntry, StoreError> {
+        Ok(HistoryEntry {
+            turn: from_id(&self.turn, "history.turn")?,
+            message: from_json(&self.body, &format!("history.body of turn {}", self.turn))?,
+            enclosed: self
+                .enclosed
+                .map(|json| from_json(&json, &format!("history.enclosed of turn {}", self.turn)))
+                .transpose()?
+                .unwrap_or_default(),
+            tainted: self.tainted,
+        })
+    }
+
     /// A guess that errs on the high side for most languages: four bytes of JSON a token.
     fn tokens(&self) -> u64 {
         let enclosed = self.enclosed.as_ref().map_or(0, String::len);

@@ -22,6 +22,7 @@ mod forms;
 mod moved;
 mod pairing;
 mod parts;
+mod spoiled;
 mod words;
 
 struct Rig {

@@ -237,6 +237,8 @@ fn request_that_crashes_the_daemon_is_set_aside() {
     }
     let mut terminal = daemon.chat_dying_at(CRASHES_ON_BOOM);
     terminal.wait_for("I have set it aside", SOON);
+    // Keys typed before the input line is there belong to nobody.
+    terminal.wait_for("›", SOON);
     terminal.type_line("hello").unwrap();
     terminal.wait_for("You said hello.", SOON);
     assert_eq!(fake.requests().len(), 1);

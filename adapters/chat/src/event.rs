@@ -104,6 +104,9 @@ pub enum EventKind {
     Other {
         /// The platform's name of the kind of event.
         name: String,
+        /// The event as the platform sent it, where it is of a kind that we do not know and of a size that can be kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<Text>,
     },
 }
 

@@ -24,6 +24,9 @@ const LONG_TEXT_UNITS: usize = 3_900;
 /// Where a client had no room for even one unit more.
 const FULL_TEXT_UNITS: usize = 4_096;
 
+/// Updates of unknown kinds are kept up to this size, in bytes.
+const LARGEST_KEPT: usize = 16 * 1024;
+
 /// Content that is more than text, each with what it is called when nothing better is known.
 const FILES: [(&str, &str, &str); 8] = [
     ("document", "document", "application/octet-stream"),
@@ -108,6 +111,7 @@ impl Converter {
                 Some(content) => EventKind::Message(content),
                 None => EventKind::Other {
                     name: "service message".to_owned(),
+                    content: None,
                 },
             },
         };
@@ -218,8 +222,9 @@ impl Converter {
 
     /// Kept and passed over. Its id is made of what it holds, since update ids begin anew after a week of silence.
     fn other(&self, update_id: i64, name: String, raw: &Value) -> Event {
+        let written = raw.to_string();
         Event {
-            id: self.event_id(&format!("u:{update_id}:{}", hash(&raw.to_string()))),
+            id: self.event_id(&format!("u:{update_id}:{}", hash(&written))),
             address: Address {
                 connector: self.connector.clone(),
                 chat: ChatId::from("unknown"),
@@ -232,7 +237,10 @@ impl Converter {
                 kind: SenderKind::Anonymous,
                 display_name: None,
             },
-            kind: EventKind::Other { name },
+            kind: EventKind::Other {
+                name,
+                content: (written.len() <= LARGEST_KEPT).then(|| Text::new(written)),
+            },
         }
     }
 

@@ -68,6 +68,29 @@ async fn first_text_is_held_back_until_it_is_worth_showing() {
 }
 
 #[tokio::test]
+async fn answer_that_ends_right_after_its_first_text_is_one_call() {
+    let held_back = HoldBack {
+        characters: 1,
+        wait: Duration::from_mins(1),
+    };
+    let rig = Rig::new(
+        Capabilities {
+            hold_back: held_back,
+            typing_every: None,
+            ..capabilities()
+        },
+        Vec::new(),
+    );
+    let turn = TurnId::new();
+    let answer = rig.live(turn);
+    rig.grow(&answer, "all of it at once");
+    tokio::task::yield_now().await;
+    rig.end(turn, &answer, "all of it at once");
+    rig.drained().await;
+    assert_eq!(rig.did(), [sent("all of it at once")]);
+}
+
+#[tokio::test]
 async fn pictures_are_capped_and_the_final_is_not() {
     let few = Capabilities {
         edits_per_message: Some(3),

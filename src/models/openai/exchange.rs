@@ -1,5 +1,8 @@
 //! One attempt: one request, one answer read to its end within its bounds. It never tries again.
 
+#[cfg(test)]
+mod hostile;
+
 use super::errors::{Failure, Fault, Refusal, ServerError, Unreachable};
 use super::stream::{Accumulator, StreamEnd};
 use super::{Limits, Timeouts};

@@ -259,7 +259,10 @@ async fn stranger_who_does_not_write_is_told_nothing() {
     let door = Door::new().await;
     let event = door.rig.message("eve", "eve", "");
     let joined = Event {
-        kind: EventKind::Other { name: "joined".into() },
+        kind: EventKind::Other {
+            name: "joined".into(),
+            content: None,
+        },
         ..event
     };
     assert!(door.hand_in(joined).await.is_empty());

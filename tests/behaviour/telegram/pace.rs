@@ -3,7 +3,7 @@
 use crate::support::{PROGRAM, SOON};
 use cortex_test_support::daemon::TestDaemon;
 use cortex_test_support::llm::{LlmFake, Reply};
-use cortex_test_support::telegram::{Fault, Options, TelegramFake};
+use cortex_test_support::telegram::{BotMessage, Fault, Options, TelegramFake};
 use std::time::{Duration, Instant};
 
 /// 50 tokens a second.
@@ -104,6 +104,36 @@ fn long_answer_stays_within_twenty_calls_a_minute_in_a_group() {
     assert!(gap >= Duration::from_secs(3), "two calls {gap:?} apart");
     assert!(telegram.most_within(group, Duration::from_mins(1)) <= 20);
     assert!(telegram.calls_to(group).iter().all(|call| call.status == 200));
+}
+
+#[test]
+#[ignore = "takes two minutes; for a run by hand"]
+fn busy_topics_of_a_group_share_its_twenty_calls_a_minute() {
+    let Scene {
+        llm,
+        telegram,
+        daemon,
+        alice,
+    } = scene(strict());
+    let forum = telegram.forum("Us");
+    telegram.add_user(forum, alice);
+    let answer = answer_of(700);
+    llm.answer_with({
+        let answer = answer.clone();
+        move |_| Reply::text_slowly(&answer, Duration::from_millis(100))
+    });
+    let _serving = daemon.serve();
+    for name in ["one", "two", "three", "four"] {
+        let topic = telegram.topic(forum, name);
+        telegram.compose(forum, alice, "@cortex_test_bot count").thread(topic).send();
+    }
+    let all = |messages: &[BotMessage]| messages.iter().filter(|message| message.text == answer).count() == 4;
+    telegram.wait_for(forum, all, LONG * 3);
+
+    let most = telegram.most_within(forum, Duration::from_mins(1));
+    assert!((10..=20).contains(&most), "{most} calls in a minute");
+    assert!(telegram.calls_to(forum).iter().all(|call| call.status == 200));
+    println!("four topics for 70 s: {most} calls in the busiest minute");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 /// Deeper than anyone nests in earnest, and not so deep that JSON itself refuses it.
 const DEEP: usize = 100;
 const LONG: usize = 20_000;
+const ODD_BYTES: &[u8] = b"{}[]\",:\\0e-\x00\x7f\xff";
 
 /// The same with so many things changed, each at any place: taken out, put in the place of another, of another type, huge.
 pub fn spoiled(value: &Value, changes: u64, random: &mut Random) -> Value {
@@ -34,7 +35,7 @@ pub fn spoiled_text(text: &str, random: &mut Random) -> String {
             1 => {
                 bytes.remove(place);
             }
-            2 => bytes[place] = b"{}[]\",:\\0e-\x00\x7f"[random.place(14)],
+            2 => bytes[place] = ODD_BYTES[random.place(ODD_BYTES.len())],
             _ => {
                 let end = place + random.place(bytes.len() - place);
                 let again = bytes[place..end].to_vec();

@@ -78,10 +78,11 @@ fn same_message_has_the_same_id_under_another_update_id() {
 fn other_kinds_of_update_are_told_apart_by_what_they_hold() {
     let id = |text: &str| event(&json!({"update_id": 1, "brand_new": {"text": text}})).id;
     assert_ne!(id("a"), id("b"));
-    let EventKind::Other { name } = event(&json!({"update_id": 1, "brand_new": {}})).kind else {
+    let EventKind::Other { name, content } = event(&json!({"update_id": 1, "brand_new": {"a": 1}})).kind else {
         panic!("understood")
     };
     assert_eq!(name, "brand_new");
+    assert_eq!(content.unwrap().as_str(), r#"{"update_id":1,"brand_new":{"a":1}}"#);
 }
 
 #[test]
