@@ -16,6 +16,7 @@ fmt:
 # Lints; a warning is an error
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo check --package cortex --no-default-features --locked
 
 # The documentation; a warning is an error
 doc:

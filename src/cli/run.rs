@@ -4,7 +4,6 @@ use super::{logging, runtime, setup};
 use crate::clock::Clock;
 use crate::config::{ConnectorKind, Settings};
 use crate::daemon::{Daemon, model_clients};
-use anyhow::Context as _;
 use clap::Args;
 use cortex_chat::Connector;
 use std::path::PathBuf;
@@ -75,6 +74,7 @@ fn telegram_connector(
     name: &cortex_chat::ConnectorName,
     telegram: &crate::config::TelegramSettings,
 ) -> anyhow::Result<Connector> {
+    use anyhow::Context as _;
     let tls = telegram.api_url.scheme() == "https";
     let http = cortex_telegram::HttpFactory::new(move || {
         if tls {
